@@ -1,0 +1,80 @@
+import { NotYet, ZonewrightError, type FailureType } from '../../domain/errors.ts';
+
+/** AWS error codes that a later attempt can overcome. Everything else that AWS answers with 4xx is final. */
+const UNAVAILABLE = new Set([
+  'RequestLimitExceeded',
+  'Throttling',
+  'ThrottlingException',
+  'ThrottledException',
+  'TooManyRequestsException',
+  'PriorRequestNotComplete',
+  'SlowDown',
+  'ServiceUnavailable',
+  'Unavailable',
+  'InternalError',
+  'InternalFailure',
+  'InsufficientInstanceCapacity',
+  'RequestTimeout',
+  'RequestTimeoutException',
+]);
+
+/** Codes that say "not at this moment": something else has to go or to appear first. */
+const NOT_YET = new Set([
+  'DependencyViolation',
+  'DeleteConflict',
+  'ConcurrentModification',
+  'InvalidSnapshot.InUse',
+  'IncorrectInstanceState',
+  'InvalidAllocationID.InUse',
+  'InvalidIPAddress.InUse',
+  'OperationAborted',
+]);
+
+const NETWORK = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_SOCKET',
+]);
+
+interface AwsError extends Error {
+  readonly $metadata?: { readonly httpStatusCode?: number };
+  readonly code?: string;
+}
+
+/** The code of an AWS error, e.g. `InvalidVpcID.NotFound`; empty when it is none. */
+export const cloudErrorCode = (error: unknown): string =>
+  error instanceof Error && '$metadata' in error ? error.name : '';
+
+/** True when AWS says that the thing does not exist. */
+export const isNotFound = (error: unknown): boolean => {
+  const code = cloudErrorCode(error);
+  return (
+    /NotFound|NoSuch|^InvalidAssociationID|^NotFound$|^404$/.test(code) || code === 'InvalidAMIID.Unavailable'
+  );
+};
+
+/** Our failure for what the SDK threw; `undefined` when it is not an answer of the cloud but a bug of ours. */
+export function fromCloudError(action: string, error: unknown): ZonewrightError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { name, message, code, $metadata } = error as AwsError;
+  const status = $metadata?.httpStatusCode;
+  const refused = (type: FailureType) =>
+    new ZonewrightError(type, `Cannot ${action}: ${name}: ${message}`, {
+      cause: error,
+      details: { code: name, status },
+    });
+  if (name === 'TimeoutError' || name === 'AbortError' || (code !== undefined && NETWORK.has(code))) {
+    return refused('CloudUnavailable');
+  }
+  if (status === undefined) return undefined;
+  // A new instance profile is unseen by EC2 for some seconds (IAM is eventually consistent).
+  const unseenProfile = name === 'InvalidParameterValue' && /instance ?profile/i.test(message);
+  if (NOT_YET.has(name) || unseenProfile)
+    return new NotYet(`Cannot ${action} yet: ${name}: ${message}`, 2_000, { code: name });
+  if (status >= 500 || UNAVAILABLE.has(name)) return refused('CloudUnavailable');
+  return refused('CloudRefused');
+}

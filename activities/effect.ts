@@ -1,0 +1,213 @@
+import { Context } from '@temporalio/activity';
+import { createHash } from 'node:crypto';
+import { NotYet, ZonewrightError } from '../domain/errors.ts';
+import { parse } from '../domain/parse.ts';
+import { resources, type Kind, type PlanOf, type RefOf } from '../domain/resources/index.ts';
+import { ownerTags, type Owner } from '../domain/resources/resource.ts';
+import { asActivity } from './failures.ts';
+
+/** What an effect knows about the attempt it runs in. */
+export interface EffectContext {
+  readonly owner: Owner;
+  /** hash(operation, step, incarnation), 64 characters: the client token where AWS takes one. Never random. */
+  readonly token: string;
+  /** Tags to create with; they name operation, step, incarnation and attempt. */
+  readonly tags: Readonly<Record<string, string>>;
+  /** Aborted when the activity is cancelled or its worker shuts down. */
+  readonly signal: AbortSignal;
+}
+
+/** Something in the cloud that may be what a plan asks for. */
+export interface Found<Ref> {
+  readonly ref: Ref;
+  /** True when the owner's tags (or, for what bears no tags, its parent and natural name) say that this step made it. */
+  readonly owned: boolean;
+  /** The attempt that made it; 0 where that is not recorded. */
+  readonly attempt: number;
+  /** How it differs from the plan: "cidr is 10.0.0.0/16, planned 172.16.0.0/23". Empty when it is as planned. */
+  readonly mismatch: readonly string[];
+}
+
+/** Something an operation or zone left behind, as a sweep names it. */
+export interface Leftover<Ref = unknown> {
+  readonly id: string;
+  readonly ref: Ref;
+}
+
+/** What a sweep looks for: everything of one operation, or everything of one zone. */
+export type SweepScope =
+  { readonly operation: string } | { readonly zone: string; readonly environment: string };
+
+/**
+ * How one kind of resource is looked up, made and unmade. Without one of the four it does not compile.
+ * Each method is a plain call or a few; retries, adoption, duplicates and waiting are `effectActivities`' work.
+ */
+export interface Effect<Plan, Ref> {
+  /** Everything that bears this step's tags, or stands where the plan's natural name says. Read only. */
+  describe(plan: Plan, context: EffectContext): Promise<readonly Found<Ref>[]>;
+  /** Makes it, tagged at creation. Called only after `describe` found nothing. */
+  create(plan: Plan, context: EffectContext): Promise<Ref>;
+  /** Unmakes it; succeeds when it is gone already. `plan` is absent in a sweep. */
+  remove(ref: Ref, plan: Plan | undefined, context: Pick<EffectContext, 'signal'>): Promise<void>;
+  /** Everything of this kind that the scope's tags name; `'with its parent'` where it cannot outlive its parent. */
+  leftovers: ((scope: SweepScope) => Promise<readonly Leftover<Ref>[]>) | 'with its parent';
+  /** What it still waits for after creation, `undefined` when it is ready; absent where it is ready at once. */
+  pending?(ref: Ref, plan: Plan): Promise<string | undefined>;
+}
+
+export type Effects = { readonly [K in Kind]: Effect<PlanOf<K>, RefOf<K>> };
+
+export interface EffectInput<K extends Kind = Kind> {
+  readonly owner: Owner;
+  readonly plan: PlanOf<K>;
+  /** What an earlier run of this step returned: it wins over whatever else is found. */
+  readonly known?: RefOf<K>;
+}
+
+export interface EffectSettings {
+  /** How long after an ambiguous answer a resource may still appear, milliseconds. */
+  readonly consistencyWindowMs: number;
+  /** How often the cloud is asked while waiting, milliseconds. */
+  readonly pollMs: number;
+}
+
+export const stepToken = (owner: Owner): string =>
+  createHash('sha256')
+    .update(JSON.stringify([owner.operation, owner.step, owner.incarnation]))
+    .digest('hex');
+
+/** The four activities of a kind: `<kind>.create`, `.delete`, `.describe`, `.ready`. */
+export function effectActivities<K extends Kind>(
+  kind: K,
+  effect: Effect<PlanOf<K>, RefOf<K>>,
+  settings: EffectSettings,
+) {
+  const { noun } = resources[kind];
+  const planOf = (input: EffectInput<K>): PlanOf<K> =>
+    parse(resources[kind].plan, input.plan, `the plan of step "${input.owner.step}"`) as PlanOf<K>;
+  return {
+    [`${kind}.create`]: asActivity(`create ${noun}`, (input: EffectInput<K>) =>
+      createOnce(kind, effect, settings, input, planOf(input)),
+    ),
+    [`${kind}.delete`]: asActivity(`delete ${noun}`, (input: EffectInput<K>) =>
+      removeAll(kind, effect, settings, input, planOf(input)),
+    ),
+    [`${kind}.describe`]: asActivity(`describe ${noun}`, (input: EffectInput<K>) =>
+      effect.describe(planOf(input), contextOf(input.owner)),
+    ),
+    [`${kind}.ready`]: asActivity(`wait for ${noun}`, async (input: EffectInput<K>) => {
+      if (input.known === undefined || !effect.pending) return;
+      const because = await effect.pending(input.known, planOf(input));
+      if (because !== undefined) throw new NotYet(because, settings.pollMs);
+    }),
+  };
+}
+
+function contextOf(owner: Owner): EffectContext {
+  const { info, cancellationSignal } = Context.current();
+  return { owner, token: stepToken(owner), tags: ownerTags(owner, info.attempt), signal: cancellationSignal };
+}
+
+async function createOnce<K extends Kind>(
+  kind: K,
+  effect: Effect<PlanOf<K>, RefOf<K>>,
+  settings: EffectSettings,
+  input: EffectInput<K>,
+  plan: PlanOf<K>,
+): Promise<RefOf<K>> {
+  const context = contextOf(input.owner);
+  const adopted = await adopt(kind, effect, input, plan, context);
+  if (adopted !== undefined) return adopted;
+  if (resources[kind].identity === 'tags' && mayHaveBeenIssued()) {
+    const { currentAttemptScheduledTimestampMs } = Context.current().info;
+    const closesIn = currentAttemptScheduledTimestampMs + settings.consistencyWindowMs - Date.now();
+    if (closesIn > 0) {
+      // The earlier request may still take effect: making another before the window closes makes two.
+      const late = await untilClosed(closesIn, settings, () => adopt(kind, effect, input, plan, context));
+      if (late !== undefined) return late;
+    }
+  }
+  Context.current().heartbeat({ issued: true });
+  try {
+    return await effect.create(plan, context);
+  } catch (error) {
+    if (error instanceof ZonewrightError && error.type === 'CloudRefused') {
+      Context.current().heartbeat({ issued: false });
+    }
+    throw error;
+  }
+}
+
+/** True when an earlier attempt may have sent the request without learning its answer. */
+function mayHaveBeenIssued(): boolean {
+  const { attempt, heartbeatDetails } = Context.current().info;
+  if (attempt === 1) return false;
+  const details = heartbeatDetails as { issued?: boolean } | undefined;
+  return details?.issued ?? true;
+}
+
+async function untilClosed<T>(ms: number, settings: EffectSettings, look: () => Promise<T | undefined>) {
+  const end = Date.now() + ms;
+  while (Date.now() < end) {
+    Context.current().heartbeat({ issued: true });
+    await Context.current().sleep(Math.min(settings.pollMs, Math.max(1, end - Date.now())));
+    const found = await look();
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** What this step made before, if anything; of several, one stays and the others are deleted. */
+async function adopt<K extends Kind>(
+  kind: K,
+  effect: Effect<PlanOf<K>, RefOf<K>>,
+  input: EffectInput<K>,
+  plan: PlanOf<K>,
+  context: EffectContext,
+): Promise<RefOf<K> | undefined> {
+  const found = await effect.describe(plan, context);
+  const foreign = found.filter((one) => !one.owned || one.mismatch.length > 0);
+  if (foreign.length > 0) throw foreignResource(kind, foreign, input.owner);
+  const [first, ...others] = found.toSorted((a, b) => rank(a, input.known) - rank(b, input.known));
+  for (const other of others) await effect.remove(other.ref, plan, context);
+  return first?.ref;
+}
+
+const rank = <R>(found: Found<R>, known: R | undefined): number =>
+  known !== undefined && idOf(found.ref) === idOf(known) ? -1 : found.attempt;
+
+function foreignResource(kind: Kind, found: readonly Found<unknown>[], owner: Owner): ZonewrightError {
+  const named = found.map(({ ref, owned, mismatch }) => {
+    const why = mismatch.length > 0 ? mismatch.join(', ') : owned ? '' : 'it was not made by this operation';
+    return `"${idOf(ref)}" (${why})`;
+  });
+  return new ZonewrightError(
+    'ForeignResource',
+    `Cannot adopt ${resources[kind].noun} for step "${owner.step}": ${named.join('; ')}`,
+    { details: { kind, step: owner.step, ids: found.map((one) => idOf(one.ref)) } },
+  );
+}
+
+async function removeAll<K extends Kind>(
+  kind: K,
+  effect: Effect<PlanOf<K>, RefOf<K>>,
+  settings: EffectSettings,
+  input: EffectInput<K>,
+  plan: PlanOf<K>,
+): Promise<void> {
+  const context = contextOf(input.owner);
+  const mine = (await effect.describe(plan, context)).filter((one) => one.owned && one.mismatch.length === 0);
+  if (mine.length === 0) return;
+  for (const { ref } of mine) {
+    Context.current().heartbeat();
+    await effect.remove(ref, plan, context);
+  }
+  const left = (await effect.describe(plan, context)).filter((one) => one.owned && one.mismatch.length === 0);
+  if (left.length === 0) return;
+  throw new NotYet(
+    `waiting until ${resources[kind].noun} ${left.map((one) => `"${idOf(one.ref)}"`).join(', ')} is gone`,
+    settings.pollMs,
+  );
+}
+
+export const idOf = (ref: unknown): string => (ref as { id: string }).id;

@@ -1,0 +1,59 @@
+import type { z } from 'zod';
+import { authority } from './authority.ts';
+import { delegationSet } from './delegation-set.ts';
+import { dnsRecords } from './dns-records.ts';
+import { elasticIp } from './elastic-ip.ts';
+import { elasticIpAssociation } from './elastic-ip-association.ts';
+import { hostedZone } from './hosted-zone.ts';
+import { image } from './image.ts';
+import { imageVerification } from './image-verification.ts';
+import { instance } from './instance.ts';
+import { instanceProfile } from './instance-profile.ts';
+import { internetGateway } from './internet-gateway.ts';
+import { machineCertificates } from './machine-certificates.ts';
+import { natGateway } from './nat-gateway.ts';
+import { nodeAdmission } from './node-admission.ts';
+import { role } from './role.ts';
+import { route } from './route.ts';
+import { routeTable } from './route-table.ts';
+import { securityGroup } from './security-group.ts';
+import { securityGroupRules } from './security-group-rules.ts';
+import { storeDocument } from './store-document.ts';
+import { subnet } from './subnet.ts';
+import { vpc } from './vpc.ts';
+
+/** Every kind of resource, by its name. Policy, plans, sweeps and the test harness derive from this table. */
+export const resources = {
+  vpc: vpc,
+  'internet-gateway': internetGateway,
+  subnet: subnet,
+  'elastic-ip': elasticIp,
+  'elastic-ip-association': elasticIpAssociation,
+  'nat-gateway': natGateway,
+  'route-table': routeTable,
+  route: route,
+  'security-group': securityGroup,
+  'security-group-rules': securityGroupRules,
+  role: role,
+  'instance-profile': instanceProfile,
+  instance: instance,
+  image: image,
+  'image-verification': imageVerification,
+  'delegation-set': delegationSet,
+  'hosted-zone': hostedZone,
+  'dns-records': dnsRecords,
+  authority: authority,
+  'machine-certificates': machineCertificates,
+  'store-document': storeDocument,
+  'node-admission': nodeAdmission,
+} as const;
+
+export type Kind = keyof typeof resources;
+export type PlanOf<K extends Kind> = z.output<(typeof resources)[K]['plan']>;
+export type RefOf<K extends Kind> = z.output<(typeof resources)[K]['ref']>;
+export const kinds = Object.keys(resources) as Kind[];
+
+/** Kinds whose activities run where only CA keys are read. */
+export const PKI_KINDS = ['authority', 'machine-certificates'] as const satisfies readonly Kind[];
+/** Kinds whose activities dial a machine, and so run on the zone's own worker. */
+export const ZONE_KINDS = ['node-admission'] as const satisfies readonly Kind[];
