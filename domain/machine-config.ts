@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { AUTHORITY_IDS } from './pki/authorities.ts';
+import { ROLES } from './pki/facts.ts';
+
+/** Where user data puts the machine's configuration. */
+export const MACHINE_CONFIG_PATH = '/etc/zonewright/machine.json';
+
+/**
+ * What a machine is told about itself and its zone: `machine.json`, written by user data. It holds no secret; what is
+ * secret is made on the machine. What the machine can ask EC2 for (ids, addresses) is not in it.
+ */
+export const machineConfigSchema = z.strictObject({
+  zone: z.string().min(1),
+  environment: z.string().min(1),
+  /** Domain of the zone. */
+  domain: z.string().min(1),
+  role: z.enum(ROLES),
+  slot: z.number().int().min(0),
+  region: z.string().min(1),
+  /** Zone store; `storePrefix` is empty or ends with a slash. */
+  bucket: z.string().min(3),
+  storePrefix: z
+    .string()
+    .regex(/^$|\/$/, 'nothing, or a prefix that ends with a slash')
+    .default(''),
+  cluster: z.strictObject({
+    podCidr: z.cidrv4(),
+    serviceCidr: z.cidrv4(),
+    /** This node's share of the pod range; workers have one. */
+    nodePodCidr: z.cidrv4().optional(),
+    /** `https://<address>:6443`. */
+    apiEndpoint: z.url({ protocol: /^https$/, error: 'an https URL' }),
+    etcd: z.strictObject({
+      /** As etcd wants it: `director-0=https://10.0.0.4:2380,…`. */
+      initialCluster: z.string().min(1),
+      /** `new` for the first members, `existing` for one that joins. */
+      initialState: z.enum(['new', 'existing']).default('new'),
+      token: z.string().min(1),
+      /** Client URLs of all members. */
+      endpoints: z.array(z.url()).min(1),
+    }),
+    dnsIp: z.ipv4(),
+    versions: z.record(z.string(), z.string()).default({}),
+  }),
+  /** Present on borders: where the zone worker takes its work from. */
+  zoneWorker: z
+    .strictObject({
+      temporalAddress: z.string().min(1),
+      namespace: z.string().min(1),
+      taskQueue: z.string().min(1),
+    })
+    .optional(),
+});
+export type MachineConfig = z.output<typeof machineConfigSchema>;
+export type MachineConfigInput = z.input<typeof machineConfigSchema>;
+
+/** Name of an etcd member. */
+export const memberName = (slot: number): string => `director-${slot}`;
+
+/**
+ * Keys of a machine in the zone store. Its prefix is what its role's policy opens to it: `${aws:userid}`, which is
+ * `<role id>:<instance id>` for the credentials of an instance.
+ */
+export function machineKeys(userId: string, storePrefix = '') {
+  const prefix = `${storePrefix}machines/${userId}/`;
+  return {
+    prefix,
+    phase: `${prefix}phase.json`,
+    log: `${prefix}log`,
+    request: (profile: string) => `${prefix}csr/${profile}.pem`,
+    certificates: `${prefix}certificates.json`,
+    serviceAccountPublicKey: `${prefix}service-account.pub`,
+  } as const;
+}
+
+/** What is put back for a machine: its certificates by profile, and those of the authorities. No keys. */
+export const machineCertificatesSchema = z.strictObject({
+  certificates: z.record(z.string(), z.string()),
+  authorities: z.record(z.enum(AUTHORITY_IDS), z.string()),
+});
+export type MachineCertificates = z.infer<typeof machineCertificatesSchema>;
+
+export const JOIN_PHASES = [
+  'metadata',
+  'hostname',
+  'keys',
+  'requests',
+  'certificates',
+  'configuration',
+  'units',
+  'health',
+  'ready',
+] as const;
+export type JoinPhase = (typeof JOIN_PHASES)[number];
+
+/** What a joining machine reports in `phase.json`. Evidence for people, never a gate: the machine writes it itself. */
+export const phaseReportSchema = z.object({
+  phase: z.enum(JOIN_PHASES),
+  since: z.iso.datetime(),
+  bootId: z.string(),
+  /** What it waits for or why it failed; absent while it works. */
+  detail: z.string().optional(),
+  /** When each phase of this boot began. */
+  history: z.array(z.object({ phase: z.enum(JOIN_PHASES), at: z.iso.datetime() })),
+});
+export type PhaseReport = z.infer<typeof phaseReportSchema>;

@@ -1,0 +1,36 @@
+/** The certificate authorities of a zone. Their keys never reach a machine. */
+export interface AuthorityProfile {
+  readonly id: AuthorityId;
+  readonly commonName: string;
+  readonly organization: string;
+  readonly lifetimeDays: number;
+  /** Where machines that need it keep the certificate. */
+  readonly path: string;
+}
+
+export const AUTHORITY_IDS = ['kubernetes', 'etcd', 'front-proxy'] as const;
+export type AuthorityId = (typeof AUTHORITY_IDS)[number];
+
+/**
+ * Key pair that signs service account tokens. It is no authority: the first director makes it, keeps the private
+ * half and publishes the public one to its prefix of the zone store.
+ */
+export const SERVICE_ACCOUNT_KEY = {
+  id: 'service-account',
+  path: '/etc/kubernetes/pki/service-account',
+  owner: 'kube',
+} as const;
+
+const PATHS: Readonly<Record<AuthorityId, string>> = {
+  kubernetes: '/etc/kubernetes/pki/ca.crt',
+  etcd: '/etc/etcd/pki/ca.crt',
+  'front-proxy': '/etc/kubernetes/pki/front-proxy-ca.crt',
+};
+
+/** @param zoneDomain domain of the zone, e.g. `zone03.prod.example.com`; tells the authorities of zones apart */
+export function authorityProfile(id: AuthorityId, zoneDomain: string): AuthorityProfile {
+  return { id, commonName: `${id}-ca`, organization: zoneDomain, lifetimeDays: 3650, path: PATHS[id] };
+}
+
+export const authorityProfiles = (zoneDomain: string): readonly AuthorityProfile[] =>
+  AUTHORITY_IDS.map((id) => authorityProfile(id, zoneDomain));
