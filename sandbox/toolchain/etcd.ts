@@ -1,0 +1,33 @@
+import { goParcel } from './go-module.ts';
+import type { Tool } from './tool.ts';
+
+const VERSION = '3.7.3';
+
+const parcel = goParcel({
+  name: 'etcd',
+  version: VERSION,
+  binaries: {
+    etcd: 'go.etcd.io/etcd/server/v3',
+    etcdctl: 'go.etcd.io/etcd/etcdctl/v3',
+    etcdutl: 'go.etcd.io/etcd/etcdutl/v3',
+  },
+});
+
+function binary(name: string, args: readonly string[]): Tool {
+  return {
+    name,
+    version: VERSION,
+    onPath: {
+      command: name,
+      args,
+      pattern: new RegExp(`^${name} [Vv]ersion: (\\S+)`, 'm'),
+      accepts: (version) => version === VERSION,
+    },
+    source: { kind: 'parcel', parcel, file: name },
+    install: `put ${name} of https://github.com/etcd-io/etcd/releases/tag/v${VERSION} on PATH`,
+  };
+}
+
+export const etcd = binary('etcd', ['--version']);
+export const etcdctl = binary('etcdctl', ['version']);
+export const etcdutl = binary('etcdutl', ['version']);
