@@ -74,17 +74,20 @@ export function resolveOutputs(
 }
 
 /**
- * The plan's steps as layers: each layer needs only earlier ones.
+ * The plan's steps as layers: each layer needs only earlier ones, and the outputs in `known`.
  *
  * @throws {ZonewrightError} when a step is named twice, needs an unknown step, or steps need each other
  */
-export function layersOf(steps: readonly PlannedStep[]): PlannedStep[][] {
-  const names = new Set(steps.map((step) => step.step));
-  if (names.size !== steps.length) {
+export function layersOf(
+  steps: readonly PlannedStep[],
+  known: ReadonlySet<string> = new Set(),
+): PlannedStep[][] {
+  const names = new Set([...known, ...steps.map((step) => step.step)]);
+  if (new Set(steps.map((step) => step.step)).size !== steps.length) {
     const twice = steps.find((step, at) => steps.findIndex((other) => other.step === step.step) !== at);
     throw new ZonewrightError('GateFailed', `Cannot order the plan: step "${twice?.step}" is named twice`);
   }
-  const done = new Set<string>();
+  const done = new Set<string>(known);
   const layers: PlannedStep[][] = [];
   let rest = [...steps];
   while (rest.length > 0) {

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+
+export type OperationState = 'running' | 'waiting' | 'blocked' | 'undoing' | 'done' | 'failed';
+
+/** Something that an operation waits for, as `explain` says it. Times are ISO 8601, UTC. */
+export interface Wait {
+  readonly what: string;
+  readonly since: string;
+  readonly until?: string;
+  /** What happens at `until`. */
+  readonly then?: string;
+}
+
+/** What an operation asks a person. */
+export interface Question {
+  readonly id: string;
+  readonly text: string;
+  readonly choices: readonly string[];
+  readonly default: string;
+  readonly askedAt: string;
+  readonly deadline: string;
+}
+
+export interface Decision {
+  readonly question: string;
+  readonly choice: string;
+  readonly actor: string;
+  readonly reason: string;
+  readonly at: string;
+}
+
+export interface StepView {
+  readonly step: string;
+  readonly summary: string;
+  readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'undoing' | 'undone' | 'left';
+  readonly startedAt?: string;
+  readonly endedAt?: string;
+  /** Id of what the step made. */
+  readonly made?: string;
+  readonly error?: string;
+}
+
+/** Answer of the query `explain`: why it waits, since and until when, what then, what a person can do. */
+export interface Explanation {
+  readonly operation: string;
+  readonly type: string;
+  readonly actor: string;
+  readonly reason: string;
+  readonly zone?: string;
+  readonly state: OperationState;
+  readonly headline: string;
+  readonly waits: readonly Wait[];
+  readonly question?: Question;
+  readonly paused?: { readonly by: string; readonly since: string; readonly reason: string };
+  readonly youCan: readonly string[];
+  readonly decisions: readonly Decision[];
+}
+
+/** Answer of the query `progress`. */
+export interface Progress {
+  readonly state: OperationState;
+  readonly startedAt: string;
+  readonly steps: readonly StepView[];
+}
+
+export const decideArgs = z.strictObject({
+  question: z.string(),
+  choice: z.string(),
+  reason: z.string().default(''),
+  actor: z.string().min(1),
+});
+export const controlArgs = z.strictObject({ actor: z.string().min(1), reason: z.string().default('') });
+
+/** The explanation as Markdown, for the Temporal UI's details. */
+export function explanationText(explanation: Explanation): string {
+  const lines = [`**${explanation.state}** — ${explanation.headline}`];
+  for (const { what, since, until, then } of explanation.waits) {
+    lines.push(`- waits for ${what}, since ${since}${until ? `, until ${until}` : ''}${then ? `; then ${then}` : ''}`);
+  }
+  const { question, paused } = explanation;
+  if (paused) lines.push(`- paused by ${paused.by} at ${paused.since}${paused.reason ? `: ${paused.reason}` : ''}`);
+  if (question) {
+    lines.push(`- asks: ${question.text} (${question.choices.join(', ')}; at ${question.deadline}: ${question.default})`);
+  }
+  if (explanation.youCan.length > 0) lines.push(`- you can: ${explanation.youCan.join(', ')}`);
+  return lines.join('\n');
+}

@@ -1,0 +1,69 @@
+import { z } from 'zod';
+
+/** What may not run at the same time on one zone (or one image): `none` conflicts with nothing. */
+export type ConflictClass = 'none' | 'image' | 'zone';
+
+export interface OperationRow {
+  readonly summary: string;
+  readonly conflicts: ConflictClass;
+  /** Who may start it: `person` from CLI or chat, `schedule` by itself. */
+  readonly startedBy: readonly ('person' | 'schedule')[];
+  /** True when a person must approve its plan before anything changes. */
+  readonly approval: boolean;
+  /** What happens to a failed step when nobody answers in time. */
+  readonly onFailure: 'roll-back' | 'keep';
+}
+
+/** Every operation, under the workflow type that people see in the Temporal UI. */
+export const operations = {
+  BakeAmi: {
+    summary: 'Bake an image from a source image and a recipe, boot-test it, mark it verified',
+    conflicts: 'image',
+    startedBy: ['person', 'schedule'],
+    approval: false,
+    onFailure: 'roll-back',
+  },
+  CreateZone: {
+    summary: 'Create a zone: network, roles, authorities, machines, DNS, health gate',
+    conflicts: 'zone',
+    startedBy: ['person'],
+    approval: true,
+    onFailure: 'roll-back',
+  },
+  DestroyZone: {
+    summary: 'Destroy a zone in the reverse order of its plan and prove that nothing is left',
+    conflicts: 'zone',
+    startedBy: ['person'],
+    approval: true,
+    onFailure: 'keep',
+  },
+} as const satisfies Record<string, OperationRow>;
+
+export type OperationType = keyof typeof operations;
+
+/** What every operation's input begins with. A field may be added, never repurposed. */
+export const operationInput = z.object({
+  /** Who asked: `alice@example.com`, `slack:U123`, `schedule:nightly`. */
+  actor: z.string().min(1),
+  reason: z.string().default(''),
+  environment: z.string().min(1),
+  /** How long an open question waits before its default is taken, milliseconds. */
+  questionDeadlineMs: z.number().int().positive().default(24 * 3_600_000),
+  /** Decides failed steps beforehand instead of asking. */
+  onFailure: z.enum(['ask', 'roll-back', 'keep']).default('ask'),
+  /** Hash of the plan that the actor has seen and approved. */
+  approvedPlan: z.string().optional(),
+});
+export type OperationInput = z.infer<typeof operationInput>;
+
+/** Names of the search attributes; they hold names only, never a secret. */
+export const SEARCH_ATTRIBUTES = {
+  zone: 'ZonewrightZone',
+  state: 'ZonewrightState',
+  operation: 'ZonewrightOperation',
+  actor: 'ZonewrightActor',
+} as const;
+
+/** Where activities are hosted, by what they may touch. */
+export const QUEUES = { workflows: 'zonewright', aws: 'zonewright-aws', pki: 'zonewright-pki' } as const;
+export const zoneQueue = (zone: string): string => `zonewright-zone-${zone}`;

@@ -1,0 +1,131 @@
+import { setCurrentDetails, upsertMemo, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import {
+  explanationText,
+  type Decision,
+  type Explanation,
+  type OperationState,
+  type Progress,
+  type Question,
+  type StepView,
+  type Wait,
+} from '../domain/explain.ts';
+import { SEARCH_ATTRIBUTES, type OperationInput } from '../domain/operations.ts';
+
+const now = (): string => new Date().toISOString();
+
+/**
+ * What an operation can say about itself at any moment. `publish` also writes it where it can be read while no
+ * worker answers: memo, current details, search attribute. Each publication costs history events, so it happens
+ * when the answer to "why does it wait" changes and not at every step.
+ */
+export class Account {
+  state: OperationState = 'running';
+  question: Question | undefined;
+  paused: { by: string; since: string; reason: string } | undefined;
+  /** True once a wait has passed its progress deadline. */
+  stalled = false;
+  readonly decisions: Decision[] = [];
+  readonly #steps = new Map<string, StepView>();
+  readonly #waits = new Set<Wait>();
+  readonly #startedAt = now();
+  readonly #input: OperationInput & { readonly zone?: string | undefined };
+  #published = '';
+
+  constructor(input: OperationInput & { readonly zone?: string | undefined }) {
+    this.#input = input;
+  }
+
+  step(step: string, change: Partial<StepView> & Pick<StepView, 'state'>): void {
+    const before = this.#steps.get(step) ?? { step, summary: step, state: 'waiting' };
+    const times =
+      change.state === 'running' || change.state === 'undoing'
+        ? { startedAt: before.startedAt ?? now() }
+        : change.state === 'waiting'
+          ? {}
+          : { endedAt: now() };
+    this.#steps.set(step, { ...before, ...times, ...change });
+  }
+
+  /** Notes a wait while `body` runs. */
+  async during<T>(wait: Omit<Wait, 'since'>, body: () => Promise<T>): Promise<T> {
+    const noted = { since: now(), ...wait };
+    this.#waits.add(noted);
+    this.publish();
+    try {
+      return await body();
+    } finally {
+      this.#waits.delete(noted);
+    }
+  }
+
+  explain(): Explanation {
+    const { type, id, actor, reason, zone } = this.#identity();
+    const waits = [...this.#waits];
+    return {
+      operation: id,
+      type,
+      actor,
+      reason,
+      ...(zone === undefined ? {} : { zone }),
+      state: this.shownState(),
+      headline: this.#headline(waits),
+      waits,
+      ...(this.question ? { question: this.question } : {}),
+      ...(this.paused ? { paused: this.paused } : {}),
+      youCan: this.#youCan(),
+      decisions: this.decisions,
+    };
+  }
+
+  progress(): Progress {
+    return { state: this.shownState(), startedAt: this.#startedAt, steps: [...this.#steps.values()] };
+  }
+
+  shownState(): OperationState {
+    if (this.state !== 'running') return this.state;
+    if (this.question || this.stalled) return 'blocked';
+    return this.paused || this.#waits.size > 0 ? 'waiting' : 'running';
+  }
+
+  publish(): void {
+    const explanation = this.explain();
+    const text = explanationText(explanation);
+    if (text === this.#published) return;
+    this.#published = text;
+    setCurrentDetails(text);
+    upsertMemo({ explain: explanation });
+    upsertSearchAttributes({ [SEARCH_ATTRIBUTES.state]: [explanation.state] });
+  }
+
+  /** Written once at the start: what people filter by. */
+  announce(): void {
+    const { type, actor, zone } = this.#identity();
+    upsertSearchAttributes({
+      [SEARCH_ATTRIBUTES.operation]: [type],
+      [SEARCH_ATTRIBUTES.actor]: [actor],
+      ...(zone === undefined ? {} : { [SEARCH_ATTRIBUTES.zone]: [zone] }),
+    });
+    this.publish();
+  }
+
+  #identity() {
+    const { workflowId: id, workflowType: type } = workflowInfo();
+    const { actor, reason, zone } = this.#input;
+    return { id, type, actor, reason, zone };
+  }
+
+  #headline(waits: readonly Wait[]): string {
+    if (this.question) return `asks: ${this.question.text}`;
+    if (this.paused) return `paused by ${this.paused.by}`;
+    if (this.state === 'undoing') return 'undoing what was done';
+    if (waits.length > 0) return `waits for ${waits.map((wait) => wait.what).join(', ')}`;
+    return this.state === 'running' ? 'at work' : this.state;
+  }
+
+  #youCan(): string[] {
+    if (this.state === 'done' || this.state === 'failed') return [];
+    if (this.question) return [...this.question.choices.map((choice) => `decide ${choice}`), 'abort'];
+    if (this.state === 'undoing') return [];
+    return [this.paused ? 'resume' : 'pause', 'abort'];
+  }
+}

@@ -1,0 +1,100 @@
+import { ApplicationFailure, setHandler } from '@temporalio/workflow';
+import { controlArgs, decideArgs } from '../domain/explain.ts';
+import type { Account } from './account.ts';
+import {
+  abortUpdate,
+  decideUpdate,
+  explainQuery,
+  pauseUpdate,
+  progressQuery,
+  resumeUpdate,
+  type ControlArgs,
+} from './messages.ts';
+
+const refuse = (message: string) => ApplicationFailure.nonRetryable(message, 'Declined');
+
+/** Answers `explain` and `progress`, and takes pause, resume, abort and decide. What makes no sense now is refused. */
+export function installControls(account: Account, abort: () => void): void {
+  let aborting = false;
+  const ended = () => account.state === 'done' || account.state === 'failed';
+  const mustBeOpen = (args: ControlArgs) => {
+    if (!controlArgs.safeParse(args).success) throw refuse('Cannot take this: expected {actor, reason}');
+    if (ended()) throw refuse(`Cannot change an operation that has ended (${account.state})`);
+    if (account.state === 'undoing') throw refuse('Cannot change an operation while it undoes what it did');
+  };
+  setHandler(explainQuery, () => account.explain());
+  setHandler(progressQuery, () => account.progress());
+  setHandler(
+    pauseUpdate,
+    ({ actor, reason }) => {
+      account.paused = { by: actor, reason, since: new Date().toISOString() };
+      account.publish();
+      return 'paused before its next step';
+    },
+    {
+      validator: (args) => {
+        mustBeOpen(args);
+        if (account.paused) throw refuse(`Cannot pause: paused already by ${account.paused.by}`);
+      },
+    },
+  );
+  setHandler(
+    resumeUpdate,
+    () => {
+      account.paused = undefined;
+      account.publish();
+      return 'resumed';
+    },
+    {
+      validator: (args) => {
+        mustBeOpen(args);
+        if (!account.paused) throw refuse('Cannot resume: it is not paused');
+      },
+    },
+  );
+  setHandler(
+    abortUpdate,
+    ({ actor, reason }) => {
+      aborting = true;
+      account.decisions.push({
+        question: 'abort',
+        choice: 'abort',
+        actor,
+        reason,
+        at: new Date().toISOString(),
+      });
+      account.paused = undefined;
+      abort();
+      return 'aborting: what was done is being undone';
+    },
+    {
+      validator: (args) => {
+        mustBeOpen(args);
+        if (aborting) throw refuse('Cannot abort: it is being aborted already');
+      },
+    },
+  );
+  setHandler(
+    decideUpdate,
+    ({ question, choice, reason, actor }) => {
+      account.decisions.push({ question, choice, reason, actor, at: new Date().toISOString() });
+      return `decided: ${choice}`;
+    },
+    {
+      validator: (args) => {
+        if (!decideArgs.safeParse(args).success)
+          throw refuse('Cannot decide: expected {question, choice, reason, actor}');
+        mustBeOpen(args);
+        const { question } = account;
+        if (question === undefined || question.id !== args.question) {
+          throw refuse(
+            `Cannot decide "${args.question}": ${question ? `the open question is "${question.id}"` : 'no question is open'}`,
+          );
+        }
+        if (!question.choices.includes(args.choice)) {
+          throw refuse(`Cannot decide "${args.choice}": expected ${question.choices.join(', ')}`);
+        }
+      },
+    },
+  );
+}

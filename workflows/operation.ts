@@ -1,0 +1,331 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  condition,
+  isCancellation,
+  scheduleActivity,
+  sleep,
+  TemporalFailure,
+  workflowInfo,
+  type ActivityOptions,
+} from '@temporalio/workflow';
+import type { Checks, ZoneChecks } from '../activities/index.ts';
+import { InvalidInput, ZonewrightError } from '../domain/errors.ts';
+import type { Question } from '../domain/explain.ts';
+import { QUEUES, zoneQueue, type OperationInput } from '../domain/operations.ts';
+import { parse } from '../domain/parse.ts';
+import type { z } from 'zod';
+import { Account } from './account.ts';
+import { installControls } from './controls.ts';
+import { LOOK, UNDO, wait } from './retries.ts';
+import { rootMessage, sweep, unwind, type UndoEntry } from './undo.ts';
+
+type AllChecks = Checks & ZoneChecks;
+type CheckName = keyof AllChecks & string;
+type CheckInput<N extends CheckName> = Parameters<AllChecks[N]>[0];
+type CheckResult<N extends CheckName> = Awaited<ReturnType<AllChecks[N]>>;
+
+export interface WaitOptions {
+  /** As a person reads it: "builder i-0abc to power off". */
+  readonly what: string;
+  readonly giveUpMs: number;
+  /** After this long without success people are told: state `blocked`. */
+  readonly progressMs?: number;
+  readonly zone?: string;
+}
+
+/** What one operation works with; made by `runOperation`. */
+export interface Operation {
+  /** Identity written to tags: workflow id and the first run's id, so that a later operation under the same id differs. */
+  readonly id: string;
+  readonly input: OperationInput & { readonly zone?: string | undefined };
+  readonly account: Account;
+  readonly undos: UndoEntry[];
+  /** Resolves when not paused; throws when aborted or when another step's failure ends the operation. */
+  gate(): Promise<void>;
+  /** A read-only activity. */
+  check<N extends CheckName>(
+    name: N,
+    input: CheckInput<N>,
+    summary: string,
+    zone?: string,
+  ): Promise<CheckResult<N>>;
+  /** A waiting activity: throws `NotYet` until what it waits for has happened. */
+  waitFor<N extends CheckName>(name: N, input: CheckInput<N>, options: WaitOptions): Promise<CheckResult<N>>;
+  /** Asks a person; the default is taken at the deadline, and at once when nobody may be asked. */
+  ask(question: Pick<Question, 'id' | 'text' | 'choices' | 'default'>): Promise<string>;
+  /** Runs `body` until it succeeds or a person or deadline decides otherwise. */
+  orDecide<T>(step: string, body: (retries: number) => Promise<T>): Promise<T>;
+}
+
+/** The failure that leaves everything standing. */
+const KEEP = 'Kept';
+
+/**
+ * Runs an operation: parses its input first, answers explain and the controls, and on failure or abort undoes what
+ * was registered, proves by a sweep that nothing is left, and writes the record.
+ */
+export async function runOperation<S extends z.ZodType<OperationInput & { zone?: string | undefined }>, R>(
+  schema: S,
+  raw: unknown,
+  body: (operation: Operation, input: z.output<S>) => Promise<R>,
+): Promise<R> {
+  const input = parseInput(schema, raw);
+  const account = new Account(input);
+  const root = new CancellationScope();
+  const operation = makeOperation(input, account);
+  installControls(account, () => root.cancel());
+  account.announce();
+  try {
+    const result = await root.run(() => asFailures(() => body(operation, input)));
+    await unwindTemporary(operation);
+    account.state = 'done';
+    await close(operation, { outcome: 'done', result });
+    return result;
+  } catch (error) {
+    // A bug in workflow code undoes nothing: the task is retried until fixed code is deployed.
+    if (!(error instanceof TemporalFailure)) throw error;
+    throw await CancellationScope.nonCancellable(() => fail(operation, error));
+  }
+}
+
+/** What `domain/` refuses (a plan that cannot be made) is a failure of the operation, not a bug of the workflow. */
+async function asFailures<T>(body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    if (!(error instanceof ZonewrightError)) throw error;
+    throw ApplicationFailure.create({
+      type: error.type,
+      nonRetryable: true,
+      message: error.message,
+      details: [error.details],
+    });
+  }
+}
+
+function parseInput<S extends z.ZodType>(schema: S, raw: unknown): z.output<S> {
+  try {
+    return parse(schema, raw, `the input of ${workflowInfo().workflowType}`);
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    throw ApplicationFailure.nonRetryable(error.message, 'InvalidInput', { issues: error.issues });
+  }
+}
+
+function makeOperation(input: OperationInput & { zone?: string | undefined }, account: Account): Operation {
+  const { workflowId, firstExecutionRunId } = workflowInfo();
+  const undos: UndoEntry[] = [];
+  let ending: TemporalFailure | undefined;
+  const operation: Operation = {
+    id: `${workflowId}.${firstExecutionRunId.slice(0, 8)}`,
+    input,
+    account,
+    undos,
+    gate: async () => {
+      if (account.paused) await condition(() => account.paused === undefined);
+      if (ending) throw ending;
+    },
+    check: async (name, args, summary, zone) => {
+      await operation.gate();
+      return operation.orDecide(summary, () => activity(name, args, { ...LOOK, summary }, zone));
+    },
+    waitFor: async (name, args, options) => {
+      await operation.gate();
+      return operation.orDecide(options.what, () => waitOnce(account, name, args, options));
+    },
+    ask: (question) => ask(account, input, question),
+    orDecide: async (step, run) => {
+      for (let retries = 0; ; retries++) {
+        try {
+          return await run(retries);
+        } catch (error) {
+          if (!(error instanceof TemporalFailure) || isCancellation(error) || ending) throw error;
+          const choice = await askAboutFailure(operation, step, error);
+          if (choice === 'retry') continue;
+          ending =
+            choice === 'keep'
+              ? ApplicationFailure.create({
+                  type: KEEP,
+                  nonRetryable: true,
+                  message: rootMessage(error),
+                  cause: error,
+                })
+              : error;
+          throw ending;
+        }
+      }
+    },
+  };
+  return operation;
+}
+
+const activity = <N extends CheckName>(
+  name: N,
+  args: CheckInput<N>,
+  options: ActivityOptions,
+  zone?: string,
+) =>
+  scheduleActivity<CheckResult<N>>(name, [args], {
+    ...options,
+    taskQueue: zone === undefined ? QUEUES.aws : zoneQueue(zone),
+  });
+
+async function waitOnce<N extends CheckName>(
+  account: Account,
+  name: N,
+  args: CheckInput<N>,
+  { what, giveUpMs, progressMs, zone }: WaitOptions,
+): Promise<CheckResult<N>> {
+  const until = new Date(Date.now() + giveUpMs).toISOString();
+  return account.during({ what, until, then: 'a person decides, or the default is taken' }, async () => {
+    const waiting = activity(name, args, { ...wait(giveUpMs), summary: `waiting for ${what}` }, zone);
+    if (progressMs === undefined) return waiting;
+    const slow = new CancellationScope();
+    const timer = slow.run(async () => {
+      await sleep(progressMs, { summary: `progress deadline of: ${what}` });
+      account.stalled = true;
+      account.publish();
+    });
+    timer.catch((error: unknown) => {
+      if (!isCancellation(error)) throw error;
+    });
+    try {
+      return await waiting;
+    } finally {
+      account.stalled = false;
+      slow.cancel();
+    }
+  });
+}
+
+async function ask(
+  account: Account,
+  input: OperationInput,
+  question: Pick<Question, 'id' | 'text' | 'choices' | 'default'>,
+): Promise<string> {
+  // One question at a time: a person decides about one thing.
+  await condition(() => account.question === undefined);
+  const at = new Date();
+  const deadline = new Date(at.getTime() + input.questionDeadlineMs).toISOString();
+  const decided = account.decisions.length;
+  account.question = { ...question, askedAt: at.toISOString(), deadline };
+  account.publish();
+  try {
+    await condition(() => account.decisions.length > decided, input.questionDeadlineMs, {
+      summary: `deadline of question: ${question.text}`.slice(0, 200),
+    });
+    return account.decisions[decided]?.choice ?? question.default;
+  } finally {
+    account.question = undefined;
+    account.publish();
+  }
+}
+
+async function askAboutFailure(operation: Operation, step: string, error: TemporalFailure): Promise<string> {
+  const { account, input } = operation;
+  account.step(step, { state: 'failed', error: rootMessage(error) });
+  if (input.onFailure !== 'ask') return input.onFailure;
+  if (input.actor.startsWith('schedule:')) return 'roll-back';
+  return operation.ask({
+    id: `failure-${account.decisions.length + 1}`,
+    text: `"${step}" failed: ${rootMessage(error)}`.slice(0, 2_000),
+    choices: ['retry', 'roll-back', 'keep'],
+    default: 'roll-back',
+  });
+}
+
+async function unwindTemporary(operation: Operation): Promise<void> {
+  const temporary = operation.undos.filter((entry) => entry.temporary);
+  if (temporary.length === 0) return;
+  const stuck = await unwind(temporary, operation.account);
+  const left = await sweep({ operation: operation.id }, keptIds(operation));
+  if (stuck.length + left.length > 0) throw leftover(operation, stuck, left);
+}
+
+/** Ids of what shall stay: everything made that is not temporary. */
+const keptIds = (operation: Operation): ReadonlySet<string> => {
+  const made = new Map(operation.account.progress().steps.map((step) => [step.step, step.made]));
+  const kept = operation.undos
+    .filter((entry) => !entry.temporary)
+    .map((entry) => made.get(entry.input.owner.step));
+  return new Set(kept.filter((id) => id !== undefined));
+};
+
+/** Ends a failed or aborted operation; returns what its caller shall see. */
+async function fail(operation: Operation, error: TemporalFailure): Promise<TemporalFailure> {
+  const { account, undos } = operation;
+  const kept = error instanceof ApplicationFailure && error.type === KEEP;
+  const outcome = kept ? 'kept' : isCancellation(error) ? 'aborted' : 'rolled back';
+  account.state = 'undoing';
+  account.publish();
+  const entries = kept ? undos.filter((entry) => entry.temporary) : undos;
+  const stuck = await unwind(entries, account);
+  const left = kept ? [] : await sweep({ operation: operation.id }, new Set());
+  account.state = 'failed';
+  await close(operation, { outcome, error: rootMessage(error), left: [...stuck, ...left] });
+  if (stuck.length + left.length > 0) return leftover(operation, stuck, left, error);
+  if (outcome === 'aborted') {
+    return ApplicationFailure.create({
+      type: 'Aborted',
+      nonRetryable: true,
+      message: 'Aborted; everything was undone',
+      cause: error,
+    });
+  }
+  const inner = failureType(error);
+  return ApplicationFailure.create({
+    type: inner,
+    nonRetryable: true,
+    message: `${rootMessage(error)} (${kept ? 'what was made is kept' : 'everything was undone'})`,
+    cause: error,
+  });
+}
+
+/** Our own type of a failure, found under the wrappers that Temporal puts around it. */
+export function failureType(error: unknown): string {
+  if (error instanceof ApplicationFailure && error.type && error.type !== KEEP) return error.type;
+  if (error instanceof CancelledFailure) return 'Aborted';
+  if (error instanceof Error && error.cause !== undefined) return failureType(error.cause);
+  return error instanceof ActivityFailure ? 'CloudUnavailable' : 'GateFailed';
+}
+
+function leftover(operation: Operation, stuck: readonly string[], left: readonly string[], cause?: Error) {
+  const parts = [
+    stuck.length > 0 ? `cannot undo ${stuck.map((step) => `"${step}"`).join(', ')}` : '',
+    left.length > 0 ? `still there: ${left.join(', ')}` : '',
+  ].filter((part) => part !== '');
+  return ApplicationFailure.create({
+    type: 'Leftover',
+    nonRetryable: true,
+    message: `Cannot clean up after "${operation.id}": ${parts.join('; ')}`,
+    details: [{ stuck, left }],
+    ...(cause ? { cause } : {}),
+  });
+}
+
+/** The record outlives the history: written once, to the zone store. */
+async function close(operation: Operation, end: Readonly<Record<string, unknown>>): Promise<void> {
+  const { account, input } = operation;
+  account.publish();
+  const { workflowType, workflowId, startTime } = workflowInfo();
+  const { steps } = account.progress();
+  const content = {
+    operation: operation.id,
+    workflowId,
+    type: workflowType,
+    input: structuredClone(input) as unknown as Record<string, unknown>,
+    startedAt: startTime.toISOString(),
+    endedAt: new Date().toISOString(),
+    decisions: account.decisions,
+    steps,
+    ...end,
+  };
+  await scheduleActivity('record.write', [{ operation: operation.id, content }], {
+    ...UNDO,
+    taskQueue: QUEUES.aws,
+    summary: 'writing the record',
+  });
+}

@@ -1,0 +1,155 @@
+import { isCancellation, scheduleActivity } from '@temporalio/workflow';
+import type { EffectInput } from '../activities/effect.ts';
+import { dependenciesOf, layersOf, resolveOutputs, type PlannedStep } from '../domain/plan.ts';
+import { resources, type Kind } from '../domain/resources/index.ts';
+import type { Owner } from '../domain/resources/resource.ts';
+import { failureType, type Operation } from './operation.ts';
+import { queueOf } from './queues.ts';
+import { EFFECT, UNDO, wait } from './retries.ts';
+
+export type Refs = ReadonlyMap<string, Readonly<Record<string, unknown>> & { readonly id: string }>;
+type Ref = Readonly<Record<string, unknown>> & { readonly id: string };
+
+/** What a step made, as a manifest keeps it: enough to describe and to undo it later. */
+export interface Made {
+  readonly step: string;
+  readonly kind: Kind;
+  readonly owner: Owner;
+  readonly plan: unknown;
+  readonly ref: Ref;
+}
+
+export interface ApplyOptions {
+  /** Outputs of earlier steps that this plan uses. */
+  readonly refs?: Refs;
+  /** Always undone at the end, also after success. */
+  readonly temporary?: boolean;
+  /** Which making this is; raised by a caller that deliberately makes the steps anew. */
+  readonly incarnation?: number;
+  /** Version of zonewright that makes it; a tag. */
+  readonly version?: string;
+  /** Called after each step, in the order in which they end. */
+  readonly onMade?: (made: Made) => void;
+}
+
+/**
+ * Does the steps of a plan, each as soon as those it needs are done. The first failure that is not overcome lets
+ * what runs come to its end, starts nothing more, and is thrown.
+ */
+export async function applyPlan(
+  operation: Operation,
+  steps: readonly PlannedStep[],
+  options: ApplyOptions = {},
+): Promise<Refs> {
+  const refs = new Map<string, Ref>(options.refs ?? []);
+  const running = new Map<string, Promise<void>>();
+  const base = operation.undos.reduce((top, entry) => Math.max(top, entry.layer), 0) + 1;
+  const known = new Set(refs.keys());
+  const local = steps.map((step) => ({
+    step,
+    needs: dependenciesOf(step).filter((name) => !known.has(name)),
+  }));
+  for (const { step } of local)
+    operation.account.step(step.step, { state: 'waiting', summary: step.summary });
+  for (const [depth, layer] of layersOf(steps, known).entries()) {
+    for (const step of layer) {
+      const needs = local.find((one) => one.step === step)?.needs ?? [];
+      const task = Promise.all(needs.map((name) => running.get(name))).then(async () => {
+        refs.set(step.step, await applyStep(operation, step, base + depth, refs, options));
+      });
+      task.catch(() => undefined); // looked at by allSettled below
+      running.set(step.step, task);
+    }
+  }
+  const ended = await Promise.allSettled(running.values());
+  const failed = ended.find((one) => one.status === 'rejected');
+  if (failed) throw failed.reason;
+  return refs;
+}
+
+async function applyStep(
+  operation: Operation,
+  planned: PlannedStep,
+  layer: number,
+  refs: Refs,
+  options: ApplyOptions,
+): Promise<Ref> {
+  await operation.gate();
+  const { step, kind, summary } = planned;
+  const { zone } = operation.input;
+  const plan = resolveOutputs(planned.plan, refs) as EffectInput['plan'];
+  let incarnation = options.incarnation ?? 1;
+  const inputOf = (): EffectInput => ({
+    owner: ownerOf(operation, planned, incarnation, options.version),
+    plan,
+  });
+  const register = () => {
+    if (!planned.shared) {
+      operation.undos.push({ kind, input: inputOf(), layer, temporary: options.temporary ?? false, zone });
+    }
+  };
+  register();
+  const ref = await operation.orDecide(step, async (retries) => {
+    operation.account.step(step, { state: 'running', summary });
+    try {
+      return await createAndSettle(kind, inputOf(), summary, zone);
+    } catch (error) {
+      // A machine that failed is not repaired: a retry makes a new one, after the old one is gone.
+      if (isCancellation(error) || failureType(error) !== 'MachineFailed') throw error;
+      await scheduleActivity(`${kind}.delete`, [inputOf()], {
+        ...UNDO,
+        taskQueue: queueOf(kind, zone),
+        summary: `removing failed ${step}`,
+      });
+      incarnation = (options.incarnation ?? 1) + retries + 1;
+      register();
+      throw error;
+    }
+  });
+  operation.account.step(step, { state: 'done', made: ref.id });
+  options.onMade?.({ step, kind, owner: inputOf().owner, plan, ref });
+  return ref;
+}
+
+/** Making and waiting are two activities: in between, an abort or a look at the state can happen. */
+async function createAndSettle(
+  kind: Kind,
+  input: EffectInput,
+  summary: string,
+  zone: string | undefined,
+): Promise<Ref> {
+  const taskQueue = queueOf(kind, zone);
+  const ref = await scheduleActivity<Ref>(`${kind}.create`, [input], { ...EFFECT, taskQueue, summary });
+  const row: { readonly readySeconds?: number } = resources[kind];
+  if (row.readySeconds !== undefined) {
+    const { noun } = resources[kind];
+    await scheduleActivity(`${kind}.ready`, [{ ...input, known: ref }], {
+      ...wait(READY_GIVE_UP_MS),
+      taskQueue,
+      summary: `waiting until ${noun} ${ref.id} is ready`,
+    });
+  }
+  return ref;
+}
+
+/** Images and NAT gateways are known to take up to an hour on a bad day. */
+const READY_GIVE_UP_MS = 2 * 3_600_000;
+
+function ownerOf(
+  operation: Operation,
+  planned: PlannedStep,
+  incarnation: number,
+  version: string | undefined,
+): Owner {
+  const { environment, zone } = operation.input;
+  return {
+    environment,
+    operation: operation.id,
+    step: planned.step,
+    incarnation,
+    name: planned.name,
+    ...(zone === undefined ? {} : { zone }),
+    ...(planned.role === undefined ? {} : { role: planned.role }),
+    ...(version === undefined ? {} : { version }),
+  };
+}

@@ -1,0 +1,86 @@
+import {
+  CancellationScope,
+  log,
+  scheduleActivity,
+  sleep,
+  TemporalFailure,
+  ApplicationFailure,
+} from '@temporalio/workflow';
+import type { EffectInput, SweepScope } from '../activities/effect.ts';
+import type { SweepResult } from '../activities/checks/sweep.ts';
+import { QUEUES } from '../domain/operations.ts';
+import type { Kind } from '../domain/resources/index.ts';
+import type { Account } from './account.ts';
+import { queueOf } from './queues.ts';
+import { LOOK, UNDO } from './retries.ts';
+
+/** How to undo one step; registered before its do is scheduled, since a step that timed out may have taken effect. */
+export interface UndoEntry {
+  readonly kind: Kind;
+  readonly input: EffectInput;
+  /** Later layers are undone before earlier ones; entries of one layer at the same time. */
+  readonly layer: number;
+  /** Always undone, also after success: builders, their network. */
+  readonly temporary: boolean;
+  readonly zone: string | undefined;
+}
+
+/** Runs the undos, later layers first, also under cancellation. Returns the steps that could not be undone. */
+export async function unwind(entries: readonly UndoEntry[], account: Account): Promise<string[]> {
+  const stuck: string[] = [];
+  const layers = Map.groupBy(entries, (entry) => entry.layer);
+  await CancellationScope.nonCancellable(async () => {
+    for (const layer of [...layers.keys()].toSorted((a, b) => b - a)) {
+      await Promise.all((layers.get(layer) ?? []).map((entry) => undoOne(entry, account, stuck)));
+    }
+  });
+  return stuck;
+}
+
+async function undoOne({ kind, input, zone }: UndoEntry, account: Account, stuck: string[]): Promise<void> {
+  const { step } = input.owner;
+  account.step(step, { state: 'undoing' });
+  try {
+    await scheduleActivity<void>(`${kind}.delete`, [input], {
+      ...UNDO,
+      taskQueue: queueOf(kind, zone),
+      summary: `undoing ${step}`,
+    });
+    account.step(step, { state: 'undone' });
+  } catch (error) {
+    if (!(error instanceof TemporalFailure)) throw error;
+    log.error('Cannot undo step', { step, error });
+    account.step(step, { state: 'left', error: rootMessage(error) });
+    stuck.push(step);
+  }
+}
+
+/**
+ * Proves that nothing of the scope is left but `kept`: looked for twice, the second time after every request that may
+ * still be under way has taken effect or died. What turns up late is removed and looked for again.
+ */
+export async function sweep(scope: SweepScope, kept: ReadonlySet<string>): Promise<string[]> {
+  return CancellationScope.nonCancellable(async () => {
+    const options = { ...LOOK, taskQueue: QUEUES.aws };
+    let clean = 0;
+    let found: SweepResult = { left: [], againAfterMs: 0 };
+    for (let round = 1; round <= 4 && clean < 2; round++) {
+      found = await scheduleActivity<SweepResult>('sweep', [{ scope, kept: [...kept], remove: true }], {
+        ...options,
+        summary: `looking for leftovers (${round})`,
+      });
+      clean = found.left.length === 0 ? clean + 1 : 0;
+      if (clean < 2) await sleep(found.againAfterMs, { summary: 'letting late requests land' });
+    }
+    return clean >= 2 ? [] : found.left.map(({ kind, id }) => `${kind} ${id}`);
+  });
+}
+
+/** The innermost message of a failure: what a person has to read. */
+export function rootMessage(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  if (error instanceof ApplicationFailure || !(cause instanceof Error)) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  return rootMessage(cause);
+}
