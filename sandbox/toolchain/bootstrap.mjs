@@ -16,7 +16,9 @@ const STAMP = join(MODULES, '.zonewright-stamp');
 const MINIMUM = [22, 19];
 
 function installPackages() {
-  const lock = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json'))).digest('hex');
+  const lock = createHash('sha256')
+    .update(readFileSync(join(ROOT, 'package-lock.json')))
+    .digest('hex');
   if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === lock) return;
   process.stderr.write('installing npm packages …\n');
   const began = Date.now();
@@ -25,7 +27,9 @@ function installPackages() {
     stdio: ['ignore', 2, 2],
   });
   if (npm.error || npm.status !== 0) {
-    fail(`Cannot install npm packages (${npm.error?.message ?? `npm ended with ${npm.status}`}); run: npm ci`);
+    fail(
+      `Cannot install npm packages (${npm.error?.message ?? `npm ended with ${npm.status}`}); run: npm ci`,
+    );
   }
   writeFileSync(STAMP, lock);
   process.stderr.write(`npm packages installed (${Math.round((Date.now() - began) / 1000)} s)\n`);
@@ -37,7 +41,9 @@ function findNode() {
   if (existsSync(packaged)) return packaged;
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major > MINIMUM[0] || (major === MINIMUM[0] && minor >= MINIMUM[1])) return process.execPath;
-  return fail(`Cannot run on Node ${process.versions.node}, expected ${MINIMUM.join('.')} or later; run: npm ci`);
+  return fail(
+    `Cannot run on Node ${process.versions.node}, expected ${MINIMUM.join('.')} or later; run: npm ci`,
+  );
 }
 
 function fail(message) {

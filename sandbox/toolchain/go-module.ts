@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheRoot } from './cache.ts';
-import type { Kitchen, Parcel } from './tool.ts';
+import type { Download, Kitchen, Parcel } from './tool.ts';
 
 export interface GoRecipe {
   readonly name: string;
@@ -11,6 +11,8 @@ export interface GoRecipe {
   readonly binaries: Readonly<Record<string, string>>;
   /** Values for the linker's `-X`, by variable. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** The official release, for x86-64, where its checksum is known. */
+  readonly downloads?: readonly Download[];
 }
 
 export function goParcel(recipe: GoRecipe): Parcel {
@@ -20,7 +22,7 @@ export function goParcel(recipe: GoRecipe): Parcel {
     name: recipe.name,
     version: recipe.version,
     compiled: true,
-    downloads: [],
+    downloads: process.arch === 'x64' ? (recipe.downloads ?? []) : [],
     ingredients: async () => [
       readFileSync(join(module, 'go.mod'), 'utf8'),
       readFileSync(join(module, 'go.sum'), 'utf8'),

@@ -21,6 +21,13 @@ export const temporal: Tool = {
       name: 'temporal',
       version: VERSION,
       binaries: { temporal: PACKAGE },
+      downloads: [
+        {
+          url: `https://github.com/temporalio/cli/releases/download/v${VERSION}/temporal_cli_${VERSION}_linux_amd64.tar.gz`,
+          sha256: 'ddc95e08b0b076efd4ea9733a3f488eb7d2be875f8834e616cd2a37358b4852d',
+          to: { members: { temporal: 'temporal' } },
+        },
+      ],
       variables: { 'github.com/temporalio/cli/temporalcli.Version': VERSION },
     }),
   },
