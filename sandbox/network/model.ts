@@ -106,6 +106,10 @@ export const AWS_SERVICE_ADDRESS = '198.18.255.1';
 export const TEMPORAL_SERVICE_ADDRESS = '198.18.255.2';
 /** The root name server of the sandbox's internet. */
 export const ROOT_NAME_SERVER_ADDRESS = '198.18.255.53';
+/** The recursive resolver behind every VPC's 169.254.169.253 and base + 2, on port 53, in the internet's namespace. */
+export const RESOLVER_SERVICE_ADDRESS = '198.18.255.54';
+/** All of the above; any address of it can be bound in the internet's namespace, and the computer has no route to it. */
+export const SERVICE_CIDR = '198.18.255.0/24';
 
 export interface Network {
   /** Makes the computer equal to the model; returns when packets flow as it says. Idempotent, serialised by the caller. */
