@@ -33,8 +33,9 @@ export const bakeLogKey = (bakeId: string, attempt: string): string => `bakes/${
 export const bakeResultKey = (bakeId: string, attempt: string): string =>
   `bakes/${bakeId}/${attempt}/result.json`;
 
-/** What the machine of a boot test writes; one folder per instance. */
+/** Below it the machine of a boot test writes, in a folder of its own instance id. */
+export const bootTestPrefix = (bakeId: string): string => `bakes/${bakeId}/test/`;
 export const bootTestLogKey = (bakeId: string, instanceId: string): string =>
-  `bakes/${bakeId}/test/${instanceId}/log`;
+  `${bootTestPrefix(bakeId)}${instanceId}/log`;
 export const bootTestResultKey = (bakeId: string, instanceId: string): string =>
-  `bakes/${bakeId}/test/${instanceId}/result.json`;
+  `${bootTestPrefix(bakeId)}${instanceId}/result.json`;
