@@ -1,0 +1,63 @@
+/**
+ * `npm test`: unit tests two at a time, then the tests on real servers one after the other, all of them in one
+ * sandbox. Arguments are parts of file names; `--gate` runs everything that `npm test` only samples.
+ *
+ * Tests read `ZONEWRIGHT_SEED` (what to sample), `ZONEWRIGHT_GATE=1` (do not sample) and
+ * `ZONEWRIGHT_SANDBOX_HOME` (the sandbox that they share; it is taken down here, after the last file).
+ */
+import { existsSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { dirname, join } from 'node:path';
+import { findTests } from './runner/files.ts';
+import { add, lastLine, NOTHING } from './runner/report.ts';
+import { runFiles } from './runner/run-files.ts';
+import { runStep } from './runner/step.ts';
+import { withSharedSandbox } from './runner/shared-sandbox.ts';
+
+const MINUTE = 60_000;
+const root = dirname(import.meta.dirname);
+const print = (text: string): void => console.log(text);
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    options: { gate: { type: 'boolean', default: false }, seed: { type: 'string' } },
+    allowPositionals: true,
+  });
+  const seed = values.seed ?? process.env['ZONEWRIGHT_SEED'] ?? String(Math.floor(Math.random() * 2 ** 31));
+  process.env['ZONEWRIGHT_SEED'] = seed;
+  if (values.gate) process.env['ZONEWRIGHT_GATE'] = '1';
+  print(`seed ${seed}${values.gate ? ', gate: nothing is sampled' : ''}`);
+
+  const files = findTests(root, positionals);
+  const unit = files.filter(({ kind }) => kind === 'unit');
+  const real = files.filter(({ kind }) => kind === 'real');
+  let totals = await runFiles(unit, { root, concurrency: 2, limitMs: 10 * MINUTE, print });
+  if (real.length > 0) {
+    const limitMs = (values.gate ? 240 : 40) * MINUTE;
+    totals = add(totals, await installToolchain());
+    totals = add(
+      totals,
+      await withSharedSandbox(root, print, () => runFiles(real, { root, concurrency: 1, limitMs, print })),
+    );
+  }
+  if (totals.skipped > 0) print(`${totals.skipped} skipped`);
+  if (totals.passed + totals.failed === 0) print(`No test matches ${JSON.stringify(positionals)}`);
+  print(lastLine(totals));
+  return totals.failed > 0 || totals.passed === 0 ? 1 : 0;
+}
+
+/** Before the first sandbox, so that no test's time limit is spent on building servers. */
+async function installToolchain(): Promise<typeof NOTHING> {
+  const cli = join(root, 'clients/cli/main.ts');
+  if (!existsSync(cli)) return NOTHING;
+  const result = await runStep({
+    name: 'toolchain',
+    command: process.execPath,
+    args: [cli, 'toolchain', 'install'],
+    cwd: root,
+    print,
+  });
+  return result.good ? NOTHING : { ...NOTHING, failed: 1 };
+}
+
+process.exit(await main());
