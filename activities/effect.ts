@@ -4,7 +4,9 @@ import { NotYet, ZonewrightError } from '../domain/errors.ts';
 import { parse } from '../domain/parse.ts';
 import { resources, type Kind, type PlanOf, type RefOf } from '../domain/resources/index.ts';
 import { ownerTags, type Owner } from '../domain/resources/resource.ts';
+import { isAlreadyThere, isNotFound, isRefusal } from './cloud/cloud-errors.ts';
 import { asActivity } from './failures.ts';
+import { beat } from './heartbeat.ts';
 
 /** What an effect knows about the attempt it runs in. */
 export interface EffectContext {
@@ -24,8 +26,13 @@ export interface Found<Ref> {
   readonly owned: boolean;
   /** The attempt that made it; 0 where that is not recorded. */
   readonly attempt: number;
-  /** How it differs from the plan: "cidr is 10.0.0.0/16, planned 172.16.0.0/23". Empty when it is as planned. */
+  /**
+   * How it differs from the plan: "cidr is 10.0.0.0/16, planned 172.16.0.0/23". Empty when it is as planned, and
+   * when it is only half made, as a crash leaves it: `complete` makes the rest.
+   */
   readonly mismatch: readonly string[];
+  /** On its way out: never adopted, and a removal waits until it is gone. */
+  readonly leaving?: boolean;
 }
 
 /** Something an operation or zone left behind, as a sweep names it. */
@@ -38,6 +45,9 @@ export interface Leftover<Ref = unknown> {
 export type SweepScope =
   { readonly operation: string } | { readonly zone: string; readonly environment: string };
 
+/** All that a call which is no create needs to know. */
+export type CallContext = Pick<EffectContext, 'signal'>;
+
 /**
  * How one kind of resource is looked up, made and unmade. Without one of the four it does not compile.
  * Each method is a plain call or a few; retries, adoption, duplicates and waiting are `effectActivities`' work.
@@ -45,14 +55,22 @@ export type SweepScope =
 export interface Effect<Plan, Ref> {
   /** Everything that bears this step's tags, or stands where the plan's natural name says. Read only. */
   describe(plan: Plan, context: EffectContext): Promise<readonly Found<Ref>[]>;
-  /** Makes it, tagged at creation. Called only after `describe` found nothing. */
+  /** Makes it by one call, tagged at creation. Called only after `describe` found nothing. */
   create(plan: Plan, context: EffectContext): Promise<Ref>;
+  /**
+   * Makes what one call could not: attachments, policies, attributes. Called after `create` and after each adoption,
+   * so it must do nothing where nothing is missing. Returns the ref with what it learned.
+   */
+  complete?(ref: Ref, plan: Plan, context: EffectContext): Promise<Ref>;
   /** Unmakes it; succeeds when it is gone already. `plan` is absent in a sweep. */
-  remove(ref: Ref, plan: Plan | undefined, context: Pick<EffectContext, 'signal'>): Promise<void>;
+  remove(ref: Ref, plan: Plan | undefined, context: CallContext): Promise<void>;
   /** Everything of this kind that the scope's tags name; `'with its parent'` where it cannot outlive its parent. */
-  leftovers: ((scope: SweepScope) => Promise<readonly Leftover<Ref>[]>) | 'with its parent';
+  leftovers:
+    ((scope: SweepScope, context: CallContext) => Promise<readonly Leftover<Ref>[]>) | 'with its parent';
   /** What it still waits for after creation, `undefined` when it is ready; absent where it is ready at once. */
-  pending?(ref: Ref, plan: Plan): Promise<string | undefined>;
+  pending?(ref: Ref, plan: Plan, context: CallContext): Promise<string | undefined>;
+  /** True for what all share: adopted wherever it is found, never removed. */
+  readonly shared?: true;
 }
 
 export type Effects = { readonly [K in Kind]: Effect<PlanOf<K>, RefOf<K>> };
@@ -93,19 +111,22 @@ export function effectActivities<K extends Kind>(
       removeAll(kind, effect, settings, input, planOf(input)),
     ),
     [`${kind}.describe`]: asActivity(`describe ${noun}`, (input: EffectInput<K>) =>
-      effect.describe(planOf(input), contextOf(input.owner)),
+      effect.describe(planOf(input), contextOf(kind, input.owner)),
     ),
     [`${kind}.ready`]: asActivity(`wait for ${noun}`, async (input: EffectInput<K>) => {
       if (input.known === undefined || !effect.pending) return;
-      const because = await effect.pending(input.known, planOf(input));
+      const context = contextOf(kind, input.owner);
+      const because = await effect.pending(input.known, planOf(input), context);
       if (because !== undefined) throw new NotYet(because, settings.pollMs);
     }),
   };
 }
 
-function contextOf(owner: Owner): EffectContext {
+function contextOf(kind: Kind, owner: Owner): EffectContext {
   const { info, cancellationSignal } = Context.current();
-  return { owner, token: stepToken(owner), tags: ownerTags(owner, info.attempt), signal: cancellationSignal };
+  // A request is the same for its token in every attempt, tags included, or AWS refuses it.
+  const attempt = resources[kind].identity === 'token' ? 1 : info.attempt;
+  return { owner, token: stepToken(owner), tags: ownerTags(owner, attempt), signal: cancellationSignal };
 }
 
 async function createOnce<K extends Kind>(
@@ -115,28 +136,58 @@ async function createOnce<K extends Kind>(
   input: EffectInput<K>,
   plan: PlanOf<K>,
 ): Promise<RefOf<K>> {
-  const context = contextOf(input.owner);
-  const adopted = await adopt(kind, effect, input, plan, context);
-  if (adopted !== undefined) return adopted;
-  if (resources[kind].identity === 'tags' && mayHaveBeenIssued()) {
-    const { currentAttemptScheduledTimestampMs } = Context.current().info;
-    const closesIn = currentAttemptScheduledTimestampMs + settings.consistencyWindowMs - Date.now();
-    if (closesIn > 0) {
-      // The earlier request may still take effect: making another before the window closes makes two.
-      const late = await untilClosed(closesIn, settings, () => adopt(kind, effect, input, plan, context));
-      if (late !== undefined) return late;
-    }
+  const context = contextOf(kind, input.owner);
+  const look = () => adopt(kind, effect, input, plan, context);
+  const ref = (await look()) ?? (await lateArrival(kind, settings, look));
+  try {
+    const made = ref ?? (await createNew(effect, settings, plan, context, look));
+    return effect.complete ? await effect.complete(made, plan, context) : made;
+  } catch (error) {
+    const unseen = isNotFound(error) || isAlreadyThere(error);
+    throw unseen && withinWindow(settings) ? notSeenYet(kind, error, settings) : error;
   }
-  Context.current().heartbeat({ issued: true });
+}
+
+/** An earlier request may still take effect: making another before the window closes makes two. */
+async function lateArrival<T>(kind: Kind, settings: EffectSettings, look: () => Promise<T | undefined>) {
+  if (resources[kind].identity !== 'tags' || !mayHaveBeenIssued()) return undefined;
+  const { currentAttemptScheduledTimestampMs } = Context.current().info;
+  return untilClosed(
+    currentAttemptScheduledTimestampMs + settings.consistencyWindowMs - Date.now(),
+    settings,
+    look,
+  );
+}
+
+async function createNew<Plan, Ref>(
+  effect: Effect<Plan, Ref>,
+  settings: EffectSettings,
+  plan: Plan,
+  context: EffectContext,
+  look: () => Promise<Ref | undefined>,
+): Promise<Ref> {
+  beat({ issued: true });
   try {
     return await effect.create(plan, context);
   } catch (error) {
-    if (error instanceof ZonewrightError && error.type === 'CloudRefused') {
-      Context.current().heartbeat({ issued: false });
-    }
+    if (isRefusal(error)) beat({ issued: false });
+    if (!isAlreadyThere(error)) throw error;
+    // An attempt before this one was answered by nobody and took effect all the same; what is another's throws here.
+    const made = await look();
+    if (made !== undefined) return made;
     throw error;
   }
 }
+
+const withinWindow = ({ consistencyWindowMs }: EffectSettings): boolean =>
+  Date.now() - Context.current().info.scheduledTimestampMs < consistencyWindowMs;
+
+/** Neither what an earlier step made nor what an earlier attempt made is seen everywhere at once. */
+const notSeenYet = (kind: Kind, error: unknown, settings: EffectSettings): NotYet =>
+  new NotYet(
+    `waiting until the cloud agrees with itself about ${resources[kind].noun}: ${(error as Error).message}`,
+    settings.pollMs,
+  );
 
 /** True when an earlier attempt may have sent the request without learning its answer. */
 function mayHaveBeenIssued(): boolean {
@@ -149,7 +200,7 @@ function mayHaveBeenIssued(): boolean {
 async function untilClosed<T>(ms: number, settings: EffectSettings, look: () => Promise<T | undefined>) {
   const end = Date.now() + ms;
   while (Date.now() < end) {
-    Context.current().heartbeat({ issued: true });
+    beat({ issued: true });
     await Context.current().sleep(Math.min(settings.pollMs, Math.max(1, end - Date.now())));
     const found = await look();
     if (found !== undefined) return found;
@@ -165,7 +216,7 @@ async function adopt<K extends Kind>(
   plan: PlanOf<K>,
   context: EffectContext,
 ): Promise<RefOf<K> | undefined> {
-  const found = await effect.describe(plan, context);
+  const found = (await effect.describe(plan, context)).filter((one) => one.leaving !== true);
   const foreign = found.filter((one) => !one.owned || one.mismatch.length > 0);
   if (foreign.length > 0) throw foreignResource(kind, foreign, input.owner);
   const [first, ...others] = found.toSorted((a, b) => rank(a, input.known) - rank(b, input.known));
@@ -195,11 +246,12 @@ async function removeAll<K extends Kind>(
   input: EffectInput<K>,
   plan: PlanOf<K>,
 ): Promise<void> {
-  const context = contextOf(input.owner);
+  if (effect.shared) return;
+  const context = contextOf(kind, input.owner);
   const mine = (await effect.describe(plan, context)).filter((one) => one.owned && one.mismatch.length === 0);
   if (mine.length === 0) return;
   for (const { ref } of mine) {
-    Context.current().heartbeat();
+    beat();
     await effect.remove(ref, plan, context);
   }
   const left = (await effect.describe(plan, context)).filter((one) => one.owned && one.mismatch.length === 0);

@@ -1,9 +1,10 @@
-import { ApplicationFailure } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
 import { FAILURES, InvalidInput, NotYet, ZonewrightError } from '../domain/errors.ts';
 import { fromCloudError } from './cloud/cloud-errors.ts';
+import { beating } from './heartbeat.ts';
 
 /**
- * Makes a function an activity: what it throws becomes a failure whose `type` the workflow can branch on, with the
+ * Makes a function an activity: it beats while it runs, and what it throws becomes a failure whose `type` the workflow can branch on, with the
  * action in front and the decision whether to try again made here, once.
  */
 export function asActivity<A extends unknown[], R>(
@@ -12,7 +13,7 @@ export function asActivity<A extends unknown[], R>(
 ): (...args: A) => Promise<R> {
   return async (...args) => {
     try {
-      return await run(...args);
+      return await beating(() => run(...args));
     } catch (error) {
       throw toFailure(action, error);
     }
@@ -23,6 +24,8 @@ export function asActivity<A extends unknown[], R>(
 function toFailure(action: string, error: unknown): unknown {
   if (error instanceof ApplicationFailure) return error;
   if (error instanceof Error && (error.name === 'CancelledFailure' || error.name === 'CompleteAsyncError'))
+    return error;
+  if (error instanceof Error && error.name === 'AbortError' && Context.current().cancellationSignal.aborted)
     return error;
   const known = error instanceof ZonewrightError ? error : fromCloudError(action, error);
   if (known === undefined) return error;

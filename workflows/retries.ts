@@ -10,7 +10,7 @@ const cancellationType = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
 export const EFFECT: ActivityOptions = {
   startToCloseTimeout: '2 minutes',
   scheduleToCloseTimeout: '10 minutes',
-  heartbeatTimeout: '90 seconds',
+  heartbeatTimeout: '15 seconds',
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '20 seconds' },
   cancellationType,
 };
@@ -19,6 +19,7 @@ export const EFFECT: ActivityOptions = {
 export const LOOK: ActivityOptions = {
   startToCloseTimeout: '60 seconds',
   scheduleToCloseTimeout: '5 minutes',
+  heartbeatTimeout: '15 seconds',
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '20 seconds' },
   cancellationType,
 };
@@ -27,7 +28,7 @@ export const LOOK: ActivityOptions = {
 export const UNDO: ActivityOptions = {
   startToCloseTimeout: '2 minutes',
   scheduleToCloseTimeout: '24 hours',
-  heartbeatTimeout: '90 seconds',
+  heartbeatTimeout: '15 seconds',
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 1.5, maximumInterval: '15 seconds' },
   cancellationType,
 };
@@ -39,7 +40,7 @@ export const UNDO: ActivityOptions = {
 export const wait = (giveUpMs: number): ActivityOptions => ({
   startToCloseTimeout: '60 seconds',
   scheduleToCloseTimeout: giveUpMs,
-  heartbeatTimeout: '30 seconds',
+  heartbeatTimeout: '15 seconds',
   retry: { initialInterval: '1 second', backoffCoefficient: 1, maximumInterval: '10 seconds' },
   cancellationType,
 });
