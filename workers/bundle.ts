@@ -10,7 +10,10 @@ const cacheFolder = (): string => join(process.env['ZONEWRIGHT_CACHE'] ?? '/var/
 
 function contentHash(): string {
   const hash = createHash('sha256');
-  for (const file of [...globSync('{workflows,domain,machine}/**/*.ts', { cwd: root }), 'package-lock.json'].toSorted()) {
+  for (const file of [
+    ...globSync('{workflows,domain,machine}/**/*.ts', { cwd: root }),
+    'package-lock.json',
+  ].toSorted()) {
     hash.update(file).update(readFileSync(join(root, file)));
   }
   return hash.digest('hex').slice(0, 32);

@@ -1,9 +1,9 @@
-import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createActivities, createPkiActivities } from '../activities/index.ts';
 import { connect } from '../activities/cloud/clients.ts';
 import { operationChecks } from '../activities/checks/operations.ts';
 import type { ZonewrightContext } from '../clients/contexts.ts';
+import { connectionOptions, connectTemporal } from '../clients/temporal.ts';
 import { QUEUES } from '../domain/operations.ts';
 import { workflowBundle } from './bundle.ts';
 
@@ -34,9 +34,11 @@ async function activitiesOf(host: Host, context: ZonewrightContext): Promise<Any
   const clients = connect({ ...context.aws, requestTimeoutMs: settings.requestTimeoutMs });
   if (host === 'pki') return createPkiActivities(clients, settings);
   if (host === 'workflows') return {};
-  const connection = await Connection.connect(context.temporal);
-  const temporal = new Client({ connection, namespace: context.temporal.namespace });
-  return { ...createActivities(clients, { ...settings, bucket: context.store.bucket }), ...operationChecks(temporal) };
+  const temporal = await connectTemporal(context);
+  return {
+    ...createActivities(clients, { ...settings, bucket: context.store.bucket }),
+    ...operationChecks(temporal),
+  };
 }
 
 async function optionsOf(host: Host, { context, wrap }: WorkerProcess): Promise<Partial<WorkerOptions>> {
@@ -54,9 +56,12 @@ async function optionsOf(host: Host, { context, wrap }: WorkerProcess): Promise<
 /** Runs workers until the process is told to stop; what is at work then has ten seconds to end. */
 export async function runWorkers(process_: WorkerProcess): Promise<void> {
   Runtime.install({ workerHeartbeatInterval: '30 seconds', shutdownSignals: ['SIGTERM', 'SIGINT'] });
-  const { temporal } = process_.context;
-  const connection = await NativeConnection.connect(temporal);
-  const common = { connection, namespace: temporal.namespace, shutdownGraceTime: '10 seconds' } as const;
+  const connection = await NativeConnection.connect(connectionOptions(process_.context));
+  const common = {
+    connection,
+    namespace: process_.context.temporal.namespace,
+    shutdownGraceTime: '10 seconds',
+  } as const;
   const workers = await Promise.all(
     process_.hosts.map(async (host) => {
       const options = await optionsOf(host, process_);
