@@ -15,6 +15,8 @@ export interface CertificateProfile {
   readonly path: string;
   /** User that owns the key, which is 0600. */
   readonly owner: string;
+  /** File on the machine whose presence says that the certificate has done its work and need not be renewed. */
+  readonly neededUntil?: string;
 }
 
 type Draft = Pick<CertificateProfile, 'authority' | 'commonName' | 'usages' | 'path' | 'owner'> &
@@ -28,6 +30,9 @@ const ETCD = '/etc/etcd/pki';
 export const OPERATORS_GROUP = 'zonewright:operators';
 /** Bound to `system:kubelet-api-admin`: what the API server is towards kubelets. */
 export const API_SERVERS_GROUP = 'zonewright:apiservers';
+
+/** Written by the first director once the zone's own roles are bound. */
+export const BOOTSTRAPPED_PATH = '/var/lib/zonewright/bootstrapped';
 
 const IDS = {
   director: [
@@ -103,6 +108,7 @@ function directorDrafts(facts: MachineFacts): Readonly<Record<string, Draft>> {
       ...clientOf('kubernetes', 'zonewright:bootstrap', `${KUBERNETES}/bootstrap-admin`, 'root'),
       organization: 'system:masters',
       lifetimeDays: 1,
+      neededUntil: BOOTSTRAPPED_PATH,
     },
   };
 }

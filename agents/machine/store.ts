@@ -1,0 +1,47 @@
+import {
+  GetObjectCommand,
+  NoSuchKey,
+  PutObjectCommand,
+  S3Client,
+  S3ServiceException,
+} from '@aws-sdk/client-s3';
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { machineKeys, type MachineConfig } from '../../domain/machine-config.ts';
+
+/** The machine's own prefix of the zone store: all that its role opens to it. */
+export interface MachineStore {
+  readonly keys: ReturnType<typeof machineKeys>;
+  put(key: string, text: string): Promise<void>;
+  /** Nothing where there is nothing. */
+  get(key: string): Promise<string | undefined>;
+}
+
+type Place = Pick<MachineConfig, 'region' | 'bucket' | 'storePrefix'>;
+
+/** Asks STS who the machine is: its prefix is named after `aws:userid`, which metadata does not tell. */
+export async function openMachineStore({ region, bucket, storePrefix }: Place): Promise<MachineStore> {
+  const { UserId } = await new STSClient({ region }).send(new GetCallerIdentityCommand({}));
+  if (!UserId) throw new Error('Cannot tell the prefix of this machine: STS named no user id');
+  const forcePathStyle = process.env['AWS_ENDPOINT_URL'] !== undefined;
+  const s3 = new S3Client({ region, forcePathStyle });
+  return {
+    keys: machineKeys(UserId, storePrefix),
+    async put(key, text) {
+      await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: text }));
+    },
+    async get(key) {
+      try {
+        const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+        return await Body?.transformToString();
+      } catch (error) {
+        if (isAbsent(error)) return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+/** Without the right to list, S3 says 403 of a key that is not there. */
+const isAbsent = (error: unknown): boolean =>
+  error instanceof NoSuchKey ||
+  (error instanceof S3ServiceException && [403, 404].includes(error.$metadata.httpStatusCode ?? 0));
