@@ -28,10 +28,13 @@ export function canonicalListing(entries: readonly ArchiveEntry[]): string {
 
 export const recipeKey = (digest: string): string => `recipes/${digest}.tar.gz`;
 
-/** What the builder of a bake writes: its log, again and again, and its result, once, last. */
-export const bakeLogKey = (bakeId: string, attempt: string): string => `bakes/${bakeId}/${attempt}/log`;
+/** Below it the builders of a bake write, each in a folder of its attempt (unless told otherwise, its instance id). */
+export const bakePrefix = (bakeId: string): string => `bakes/${bakeId}/`;
+/** Written again and again while it works. */
+export const bakeLogKey = (bakeId: string, attempt: string): string => `${bakePrefix(bakeId)}${attempt}/log`;
+/** Written once, last. */
 export const bakeResultKey = (bakeId: string, attempt: string): string =>
-  `bakes/${bakeId}/${attempt}/result.json`;
+  `${bakePrefix(bakeId)}${attempt}/result.json`;
 
 /** Below it the machine of a boot test writes, in a folder of its own instance id. */
 export const bootTestPrefix = (bakeId: string): string => `bakes/${bakeId}/test/`;

@@ -1,6 +1,6 @@
 import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { z } from 'zod';
-import { InvalidInput, type InputIssue } from './errors.ts';
+import { InvalidInput } from './errors.ts';
 import { parse } from './parse.ts';
 
 /**
@@ -88,12 +88,6 @@ export const recipeSchema = z.strictObject({
 export type Recipe = z.output<typeof recipeSchema>;
 export type RecipeFile = Recipe['files'][number];
 
-const KEYS = [
-  ...Object.keys(recipeSchema.shape),
-  ...Object.keys(fileSchema.shape),
-  ...['image', 'encrypted', 'imdsV2Only', 'enable', 'commands', 'run', 'expect'],
-];
-
 /**
  * Reads the text of a `recipe.yaml`.
  *
@@ -110,33 +104,5 @@ export function parseRecipe(text: string, where: string): Recipe {
     const value = text.split('\n')[line - 1]?.trim() ?? '';
     throw new InvalidInput(where, [{ path: `line ${line}`, value, expected: 'YAML' }], { cause });
   }
-  try {
-    return parse(recipeSchema, document, where);
-  } catch (error) {
-    if (!(error instanceof InvalidInput)) throw error;
-    throw new InvalidInput(where, error.issues.map(suggestKey), { cause: error });
-  }
-}
-
-function suggestKey(issue: InputIssue): InputIssue {
-  if (!issue.expected.startsWith('no such key')) return issue;
-  const key = /[^.\]]+$/.exec(issue.path)?.[0] ?? issue.path;
-  const [nearest] = KEYS.map((known) => ({ known, distance: editDistance(key, known) }))
-    .filter(({ distance }) => distance <= 2)
-    .sort((a, b) => a.distance - b.distance);
-  return nearest ? { ...issue, expected: `no such key; did you mean "${nearest.known}"?` } : issue;
-}
-
-/** Levenshtein's distance. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, change));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
+  return parse(recipeSchema, document, where);
 }

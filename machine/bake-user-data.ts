@@ -1,4 +1,4 @@
-import { bakeLogKey, bakeResultKey, recipeKey } from '../domain/archive.ts';
+import { bakePrefix, recipeKey } from '../domain/archive.ts';
 import { BAKE_PY } from './python/bake.ts';
 import { SESSION_PY } from './python/session.ts';
 import { STORE_PY } from './python/store.ts';
@@ -9,8 +9,8 @@ export const BAKE_FORMAT = 1;
 
 export interface BakeParameters {
   readonly bakeId: string;
-  /** Tells the builders of one bake apart; a step's incarnation, so that a repeated request stays the same. */
-  readonly attempt: string;
+  /** Tells the builders of one bake apart; absent: the builder's instance id. */
+  readonly attempt?: string;
   readonly region: string;
   readonly bucket: string;
   readonly digest: string;
@@ -33,8 +33,8 @@ export function bakeUserData(parameters: BakeParameters): string {
       digest,
       archiveSha256,
       recipeKey: recipeKey(digest),
-      logKey: bakeLogKey(bakeId, attempt),
-      resultKey: bakeResultKey(bakeId, attempt),
+      prefix: bakePrefix(bakeId),
+      attempt,
     }),
   );
 }

@@ -3,6 +3,7 @@ import type { CertificateProfile } from '../../domain/pki/profiles.ts';
 import type { MachineFile } from '../machine/files.ts';
 import type { NodeFacts } from '../machine/metadata.ts';
 import { clusterEnvironment, nodeEnvironment } from './environment.ts';
+import { containerdConfig } from './containerd.ts';
 import { kubeconfig } from './kubeconfig.ts';
 import { kubeletConfig, kubeProxyConfig, networkConfig } from './worker.ts';
 
@@ -51,14 +52,12 @@ function directorFiles(input: ConfigInput): readonly MachineFile[] {
 function workerFiles(input: ConfigInput): readonly MachineFile[] {
   const { config, facts, read } = input;
   const api = config.cluster.apiEndpoint;
-  const containerd = read(`${PROFILE}/containerd.toml`) ?? read('/usr/share/zonewright/containerd.toml');
-  if (containerd === undefined)
-    throw new Error('Cannot configure containerd: expected /usr/share/zonewright/containerd.toml');
+  const kubelet = kubeletConfig(config, facts, read(`${PROFILE}/kubelet.yaml`));
   return [
-    kubeletConfig(config, facts, read(`${PROFILE}/kubelet.yaml`)),
+    kubelet.file,
     kubeProxyConfig(config, facts, read(`${PROFILE}/kube-proxy.yaml`)),
     networkConfig(config),
-    { path: '/etc/containerd/config.toml', text: containerd },
+    containerdConfig(kubelet.cgroupDriver, read(`${PROFILE}/containerd.toml`)),
     kubeconfig('/etc/kubernetes/kubelet.kubeconfig', api, profile(input, 'kubelet-client')),
     kubeconfig('/etc/kubernetes/kube-proxy.kubeconfig', api, profile(input, 'kube-proxy')),
   ];

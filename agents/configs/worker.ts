@@ -35,7 +35,9 @@ export function kubeletConfig(
     tlsCertFile: '/etc/kubernetes/pki/kubelet-server.crt',
     tlsPrivateKeyFile: '/etc/kubernetes/pki/kubelet-server.key',
   };
-  return { path: '/etc/kubernetes/kubelet.yaml', text: stringify(merge(document, profile)) };
+  const merged = merge(document, profile);
+  const file = { path: '/etc/kubernetes/kubelet.yaml', text: stringify(merged) };
+  return { file, cgroupDriver: merged['cgroupDriver'] };
 }
 
 /** https://kubernetes.io/docs/reference/config-api/kube-proxy-config.v1alpha1/ */

@@ -108,7 +108,9 @@ def bake(session, params):
 
 def main(params):
     store = Store(params["bucket"], params["region"])
-    session = Session(store, params["logKey"], params["resultKey"])
+    attempt = params.get("attempt") or retried(300, lambda: metadata("meta-data/instance-id"))
+    place = params["prefix"] + attempt
+    session = Session(store, place + "/log", place + "/result.json")
     session.finish(lambda: bake(session, params))
 
 

@@ -22,7 +22,7 @@ test('a minimal recipe gets its defaults', () => {
 const wrong: readonly [name: string, yaml: string, path: string, expected: RegExp][] = [
   ['a misspelt key', 'pakages: [curl]', 'pakages', /did you mean "packages"\?/],
   ['a misspelt key inside', 'test: {comands: []}', 'test.comands', /did you mean "commands"\?/],
-  ['a strange key', 'colour: red', 'colour', /no such key \(is it misspelt\?\)/],
+  ['a strange key', 'colour: red', 'colour', /no such key/],
   ['a wrong architecture', 'architecture: mips', 'architecture', /"x86_64" or "arm64"/],
   ['a path out of the folder', 'install: ../install.sh', 'install', /inside the recipe folder/],
   [
@@ -41,7 +41,7 @@ const wrong: readonly [name: string, yaml: string, path: string, expected: RegEx
     'files[0].sha256',
     /sha256 beside url/,
   ],
-  ['a number as mode', 'files: [{to: /x, path: x, mode: 0755}]', 'files[0].mode', /string/],
+  ['a number as mode', 'files: [{to: /x, path: x, mode: 0755}]', 'files[0].mode', /string|octal/],
   ['a mode with set-uid', 'files: [{to: /x, path: x, mode: "4755"}]', 'files[0].mode', /octal mode/],
   ['a package with options', 'packages: ["-o=x"]', 'packages[0]', /name of a Debian package/],
 ];
