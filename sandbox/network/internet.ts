@@ -22,6 +22,8 @@ export interface NetworkSettings {
 
 const SETTINGS = {
   'ipv4/ip_forward': '1',
+  // An error per packet: who asks a port that is shut hears so at once, however often.
+  'ipv4/icmp_ratelimit': '0',
   'ipv4/conf/all/rp_filter': '0',
   'ipv4/conf/default/rp_filter': '0',
   'ipv4/conf/all/send_redirects': '0',

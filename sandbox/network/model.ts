@@ -123,3 +123,14 @@ export interface Network {
   /** Takes the interface's link down (packets vanish, no FIN is seen) or up again. */
   setLink(interfaceId: string, up: boolean): Promise<void>;
 }
+
+/** What `openNetwork` returns: a network that also tells those who serve inside it. */
+export interface ObservableNetwork extends Network {
+  /** Path of the namespace of a VPC's router. */
+  routerNamespace(vpcId: string): string;
+  /**
+   * Calls the listener with the current model, and with each one applied from now on; `apply` returns after it did.
+   * Resolves to a function that ends this.
+   */
+  onApplied(listener: (model: NetworkModel) => Promise<void>): Promise<() => void>;
+}

@@ -4,7 +4,7 @@ import { NOTHING, applyDifference } from './apply.ts';
 import { CommandError, run, runInside } from './commands.ts';
 import { destroyNetwork } from './destroy.ts';
 import type { NetworkSettings } from './internet.ts';
-import type { Network, NetworkModel } from './model.ts';
+import type { NetworkModel, ObservableNetwork } from './model.ts';
 import {
   computerLink,
   interfaceLink,
@@ -33,7 +33,7 @@ const EMPTY: NetworkModel = {
  *
  * @throws {TypeError} when a service is given at a loopback address, which no namespace can reach
  */
-export async function openNetwork(settings: NetworkSettings): Promise<Network> {
+export async function openNetwork(settings: NetworkSettings): Promise<ObservableNetwork> {
   checkEndpoints(settings);
   const { index } = settings.addresses;
   await destroyNetwork(index);
@@ -45,7 +45,9 @@ export async function openNetwork(settings: NetworkSettings): Promise<Network> {
     destroy: () => destroyNetwork(index),
     machineNamespace: (interfaceId) => namespacePath(machineName(index, interfaceId)),
     internetNamespace: () => namespacePath(internetName(index)),
+    routerNamespace: (vpcId) => namespacePath(routerName(index, vpcId)),
     setLink: (interfaceId, up) => state.setLink(interfaceId, up),
+    onApplied: (listener) => state.onApplied(listener),
   };
 }
 
@@ -84,6 +86,7 @@ class NetworkState {
   #plan: NetworkPlan = NOTHING;
   #model: NetworkModel = EMPTY;
   #queue: Promise<unknown> = Promise.resolve();
+  readonly #listeners = new Set<(model: NetworkModel) => Promise<void>>();
 
   constructor(settings: NetworkSettings) {
     this.#settings = settings;
@@ -95,7 +98,16 @@ class NetworkState {
       await applyDifference(this.#plan, plan);
       this.#plan = plan;
       this.#model = model;
+      await Promise.all([...this.#listeners].map((listener) => listener(model)));
     });
+  }
+
+  async onApplied(listener: (model: NetworkModel) => Promise<void>): Promise<() => void> {
+    await this.#enqueue(async () => {
+      await listener(this.#model);
+      this.#listeners.add(listener);
+    });
+    return () => this.#listeners.delete(listener);
   }
 
   /** One element of a set: quicker than a new ruleset, which matters for a power cut. */

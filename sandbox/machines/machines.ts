@@ -1,0 +1,195 @@
+/** Boots, stops and captures machines; knows of each one that runs how it ended. */
+import type { ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { open, rm, writeFile } from 'node:fs/promises';
+import type { Network } from '../network/model.ts';
+import { makeCgroups, removeCgroups } from './cgroups.ts';
+import { removeMachines } from './cleanup.ts';
+import { captureDisk, diskOf, prepareDisk } from './disk.ts';
+import type { Disk } from './disk.ts';
+import { MachineError } from './errors.ts';
+import { REBOOT_STATUS, launch } from './launch.ts';
+import type { ExitReason, MachineSpec, Machines } from './model.ts';
+import { eventually, initOf, killNow, startTicks } from './processes.ts';
+
+/** EC2 keeps this much of a console. */
+const CONSOLE_BYTES = 64 * 1024;
+const BOOT_MILLISECONDS = 20_000;
+
+export interface MachinesSettings {
+  /** Folder of the sandbox; machines live in `machines/` below it. */
+  readonly home: string;
+  readonly network: Pick<Network, 'machineNamespace' | 'setLink'>;
+}
+
+interface Running {
+  readonly spec: MachineSpec;
+  readonly pid: number;
+  /** Set when the end is asked for here, so that nobody is told of it. */
+  expected: boolean;
+  readonly ended: Promise<void>;
+}
+
+/** Opens an empty set of machines, after removing what an earlier owner of `home` left running or on disk. */
+export async function openMachines(settings: MachinesSettings): Promise<Machines> {
+  await removeMachines(settings.home);
+  return new SystemdMachines(settings);
+}
+
+class SystemdMachines implements Machines {
+  readonly #settings: MachinesSettings;
+  readonly #running = new Map<string, Running>();
+  readonly #listeners: Array<(instanceId: string, reason: ExitReason) => void> = [];
+  /** Calls about one machine are carried out one after another. */
+  readonly #queues = new Map<string, Promise<unknown>>();
+  readonly #cutOff = new Set<string>();
+
+  constructor(settings: MachinesSettings) {
+    this.#settings = settings;
+  }
+
+  boot(spec: MachineSpec): Promise<void> {
+    return this.#inOrder(spec.instanceId, () => this.#boot(spec));
+  }
+
+  stop(instanceId: string, graceSeconds: number): Promise<void> {
+    return this.#inOrder(instanceId, () => this.#stop(instanceId, graceSeconds));
+  }
+
+  reboot(instanceId: string): Promise<void> {
+    return this.#inOrder(instanceId, async () => {
+      const machine = this.#running.get(instanceId);
+      if (machine === undefined)
+        throw new MachineError(`Cannot reboot machine "${instanceId}": expected it to run`);
+      await this.#stop(instanceId, 30);
+      await this.#boot(machine.spec);
+    });
+  }
+
+  powerCut(instanceId: string): Promise<void> {
+    return this.#inOrder(instanceId, async () => {
+      const machine = this.#running.get(instanceId);
+      if (machine === undefined) return;
+      // Its peers must not see a connection closed politely, so the link goes first.
+      this.#cutOff.add(machine.spec.interfaceId);
+      await this.#settings.network.setLink(machine.spec.interfaceId, false);
+      await this.#kill(machine);
+    });
+  }
+
+  remove(instanceId: string): Promise<void> {
+    return this.#inOrder(instanceId, async () => {
+      if (this.#running.has(instanceId)) {
+        throw new MachineError(`Cannot remove machine "${instanceId}": expected it to be stopped`);
+      }
+      await removeCgroups(instanceId);
+      await rm(this.#disk(instanceId).folder, { recursive: true, force: true });
+    });
+  }
+
+  async console(instanceId: string): Promise<string> {
+    const { console: path } = this.#disk(instanceId);
+    if (!existsSync(path)) return '';
+    await using file = await open(path);
+    const { size } = await file.stat();
+    const start = Math.max(0, size - CONSOLE_BYTES);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(size - start), 0, size - start, start);
+    return buffer.toString('utf8', 0, bytesRead);
+  }
+
+  captureLayer(instanceId: string, folder: string): Promise<void> {
+    return this.#inOrder(instanceId, async () => {
+      if (this.#running.has(instanceId)) {
+        throw new MachineError(`Cannot capture machine "${instanceId}": expected it to be stopped`);
+      }
+      await captureDisk(this.#disk(instanceId), folder);
+    });
+  }
+
+  running(): readonly string[] {
+    return [...this.#running.keys()];
+  }
+
+  onExit(listener: (instanceId: string, reason: ExitReason) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  async destroy(): Promise<void> {
+    const machines = [...this.#running.values()];
+    await Promise.all(machines.map((machine) => this.#kill(machine)));
+    await removeMachines(this.#settings.home);
+  }
+
+  #disk(instanceId: string): Disk {
+    return diskOf(this.#settings.home, instanceId);
+  }
+
+  async #boot(spec: MachineSpec): Promise<void> {
+    if (this.#running.has(spec.instanceId)) return;
+    const disk = this.#disk(spec.instanceId);
+    await prepareDisk(disk, spec);
+    if (this.#cutOff.delete(spec.interfaceId)) await this.#settings.network.setLink(spec.interfaceId, true);
+    const namespace = this.#settings.network.machineNamespace(spec.interfaceId);
+    const child = launch(spec, disk, makeCgroups(spec.instanceId), namespace);
+    const machine = this.#watch(spec, child);
+    const record = { instanceId: spec.instanceId, pid: machine.pid, startTicks: startTicks(machine.pid) };
+    await writeFile(disk.record, JSON.stringify(record));
+    await eventually(BOOT_MILLISECONDS, () => child.exitCode !== null || initOf(machine.pid) !== undefined);
+    if (child.exitCode === null && initOf(machine.pid) !== undefined) return;
+    await this.#kill(machine);
+    const words = (await this.console(spec.instanceId)).trim();
+    throw new MachineError(
+      `Cannot boot machine "${spec.instanceId}": expected systemd to start, got: ${words}`,
+    );
+  }
+
+  #watch(spec: MachineSpec, child: ChildProcess): Running {
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
+    const machine: Running = { spec, pid: child.pid ?? 0, expected: false, ended };
+    this.#running.set(spec.instanceId, machine);
+    child.once('exit', (status) => {
+      void this.#finish(machine, status).finally(resolve);
+    });
+    child.once('error', () => {
+      this.#running.delete(spec.instanceId);
+      resolve();
+    });
+    return machine;
+  }
+
+  async #finish(machine: Running, status: number | null): Promise<void> {
+    const { instanceId } = machine.spec;
+    this.#running.delete(instanceId);
+    await removeCgroups(instanceId);
+    if (machine.expected) return;
+    const reason = status === 0 ? 'poweroff' : status === REBOOT_STATUS ? 'reboot' : 'killed';
+    for (const listener of this.#listeners) listener(instanceId, reason);
+    if (reason === 'reboot') await this.boot(machine.spec);
+  }
+
+  async #stop(instanceId: string, graceSeconds: number): Promise<void> {
+    const machine = this.#running.get(instanceId);
+    if (machine === undefined) return;
+    machine.expected = true;
+    process.kill(machine.pid, 'SIGTERM');
+    if (await eventually(graceSeconds * 1000, () => !this.#running.has(instanceId))) await machine.ended;
+    else await this.#kill(machine);
+  }
+
+  /** The machine's first process takes all others with it; its manager then ends by itself. */
+  async #kill(machine: Running): Promise<void> {
+    machine.expected = true;
+    const init = initOf(machine.pid);
+    killNow(init === undefined ? [machine.pid] : [init]);
+    await machine.ended;
+  }
+
+  #inOrder<T>(instanceId: string, task: () => Promise<T>): Promise<T> {
+    const result = (this.#queues.get(instanceId) ?? Promise.resolve()).then(task);
+    this.#queues.set(
+      instanceId,
+      result.catch(() => undefined),
+    );
+    return result;
+  }
+}
