@@ -17,10 +17,13 @@ const refuse = (message: string) => ApplicationFailure.nonRetryable(message, 'De
 export function installControls(account: Account, abort: () => void): void {
   let aborting = false;
   const ended = () => account.state === 'done' || account.state === 'failed';
-  const mustBeOpen = (args: ControlArgs) => {
-    if (!controlArgs.safeParse(args).success) throw refuse('Cannot take this: expected {actor, reason}');
+  const mustBeOpen = () => {
     if (ended()) throw refuse(`Cannot change an operation that has ended (${account.state})`);
     if (account.state === 'undoing') throw refuse('Cannot change an operation while it undoes what it did');
+  };
+  const mustBeControl = (args: ControlArgs) => {
+    if (!controlArgs.safeParse(args).success) throw refuse('Cannot take this: expected {actor, reason}');
+    mustBeOpen();
   };
   setHandler(explainQuery, () => account.explain());
   setHandler(progressQuery, () => account.progress());
@@ -33,7 +36,7 @@ export function installControls(account: Account, abort: () => void): void {
     },
     {
       validator: (args) => {
-        mustBeOpen(args);
+        mustBeControl(args);
         if (account.paused) throw refuse(`Cannot pause: paused already by ${account.paused.by}`);
       },
     },
@@ -47,7 +50,7 @@ export function installControls(account: Account, abort: () => void): void {
     },
     {
       validator: (args) => {
-        mustBeOpen(args);
+        mustBeControl(args);
         if (!account.paused) throw refuse('Cannot resume: it is not paused');
       },
     },
@@ -69,7 +72,7 @@ export function installControls(account: Account, abort: () => void): void {
     },
     {
       validator: (args) => {
-        mustBeOpen(args);
+        mustBeControl(args);
         if (aborting) throw refuse('Cannot abort: it is being aborted already');
       },
     },
@@ -84,7 +87,7 @@ export function installControls(account: Account, abort: () => void): void {
       validator: (args) => {
         if (!decideArgs.safeParse(args).success)
           throw refuse('Cannot decide: expected {question, choice, reason, actor}');
-        mustBeOpen(args);
+        mustBeOpen();
         const { question } = account;
         if (question === undefined || question.id !== args.question) {
           throw refuse(

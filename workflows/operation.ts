@@ -316,7 +316,7 @@ async function close(operation: Operation, end: Readonly<Record<string, unknown>
     operation: operation.id,
     workflowId,
     type: workflowType,
-    input: structuredClone(input) as unknown as Record<string, unknown>,
+    input: { ...input },
     startedAt: startTime.toISOString(),
     endedAt: new Date().toISOString(),
     decisions: account.decisions,
