@@ -140,7 +140,7 @@ async function createOnce<K extends Kind>(
   const look = () => adopt(kind, effect, input, plan, context);
   const ref = (await look()) ?? (await lateArrival(kind, settings, look));
   try {
-    const made = ref ?? (await createNew(effect, settings, plan, context, look));
+    const made = ref ?? (await createNew(effect, plan, context, look));
     return effect.complete ? await effect.complete(made, plan, context) : made;
   } catch (error) {
     const unseen = isNotFound(error) || isAlreadyThere(error);
@@ -161,7 +161,6 @@ async function lateArrival<T>(kind: Kind, settings: EffectSettings, look: () => 
 
 async function createNew<Plan, Ref>(
   effect: Effect<Plan, Ref>,
-  settings: EffectSettings,
   plan: Plan,
   context: EffectContext,
   look: () => Promise<Ref | undefined>,

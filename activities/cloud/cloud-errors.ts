@@ -53,8 +53,23 @@ export const cloudErrorCode = (error: unknown): string =>
 export const isNotFound = (error: unknown): boolean => {
   const code = cloudErrorCode(error);
   return (
-    /NotFound|NoSuch|^InvalidAssociationID|^NotFound$|^404$/.test(code) || code === 'InvalidAMIID.Unavailable'
+    /NotFound|NoSuch|^InvalidAssociationID|^404$/.test(code) ||
+    code === 'InvalidAMIID.Unavailable' ||
+    code === 'Gateway.NotAttached'
   );
+};
+
+/** True when AWS says that such a thing exists: a repeated create, or somebody else's. */
+export const isAlreadyThere = (error: unknown): boolean =>
+  /AlreadyExists|AlreadyCreated|AlreadyAssociated|Duplicate|^PreconditionFailed$|^ConditionalRequestConflict$/.test(
+    cloudErrorCode(error),
+  ) ||
+  (cloudErrorCode(error) === 'InvalidChangeBatch' && /already exists/i.test((error as Error).message));
+
+/** True when AWS answered that it did nothing; a time-out or a 5xx says nothing about that. */
+export const isRefusal = (error: unknown): boolean => {
+  const status = error instanceof Error ? (error as AwsError).$metadata?.httpStatusCode : undefined;
+  return status !== undefined && status >= 400 && status < 500;
 };
 
 /** Our failure for what the SDK threw; `undefined` when it is not an answer of the cloud but a bug of ours. */
@@ -77,4 +92,23 @@ export function fromCloudError(action: string, error: unknown): ZonewrightError 
     return new NotYet(`Cannot ${action} yet: ${name}: ${message}`, 2_000, { code: name });
   if (status >= 500 || UNAVAILABLE.has(name)) return refused('CloudUnavailable');
   return refused('CloudRefused');
+}
+
+/** Awaits a call that unmakes something: that it is gone already is success. */
+export async function unlessGone(call: Promise<unknown>): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+/** Awaits a look-up: `undefined` when there is no such thing. */
+export async function orAbsent<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
 }

@@ -14,9 +14,14 @@ export const dnsRecords = resource({
   kind: 'dns-records',
   noun: 'DNS records',
   plan: z.strictObject({ hostedZoneId: z.string(), records: z.array(record).min(1) }),
-  /** `id` is `<hosted zone id>/<names>`. */
-  ref: z.object({ id: z.string() }),
+  /** `id` is `<hosted zone id>/<names and types>`; `changeId` is what has to reach all name servers. */
+  ref: z.object({ id: z.string(), changeId: z.string().optional() }),
   identity: 'name',
-  actions: ['route53:ListResourceRecordSets', 'route53:ChangeResourceRecordSets', 'route53:GetChange'],
+  actions: [
+    'route53:ListHostedZones',
+    'route53:ListResourceRecordSets',
+    'route53:ChangeResourceRecordSets',
+    'route53:GetChange',
+  ],
   readySeconds: 1,
 });

@@ -9,5 +9,5 @@ export const elasticIp = resource({
   /** `id` is the allocation id. */
   ref: z.object({ id: z.string(), publicIp: z.ipv4() }),
   identity: 'tags',
-  actions: ['ec2:DescribeAddresses', 'ec2:AllocateAddress', 'ec2:ReleaseAddress'],
+  actions: ['ec2:DescribeAddresses', 'ec2:AllocateAddress', 'ec2:ReleaseAddress', 'ec2:CreateTags'],
 });

@@ -8,11 +8,13 @@ export const hostedZone = resource({
   ref: z.object({ id: z.string(), nameServers: z.array(z.string()) }),
   identity: 'name',
   actions: [
+    'route53:ListHostedZones',
     'route53:ListHostedZonesByName',
     'route53:GetHostedZone',
     'route53:CreateHostedZone',
     'route53:DeleteHostedZone',
-    'route53:ListTagsForResource',
+    'route53:ListResourceRecordSets',
+    'route53:ChangeResourceRecordSets',
     'route53:ChangeTagsForResource',
   ],
 });

@@ -15,5 +15,7 @@ export const instanceProfile = resource({
     'iam:RemoveRoleFromInstanceProfile',
     'iam:DeleteInstanceProfile',
     'iam:TagInstanceProfile',
+    'iam:ListInstanceProfiles',
+    'iam:ListInstanceProfileTags',
   ],
 });

@@ -36,6 +36,7 @@ export const instance = resource({
     'ec2:TerminateInstances',
     'ec2:GetConsoleOutput',
     'iam:PassRole',
+    'ec2:CreateTags',
   ],
   readySeconds: 1,
 });

@@ -13,5 +13,6 @@ export const internetGateway = resource({
     'ec2:AttachInternetGateway',
     'ec2:DetachInternetGateway',
     'ec2:DeleteInternetGateway',
+    'ec2:CreateTags',
   ],
 });

@@ -7,6 +7,6 @@ export const natGateway = resource({
   plan: z.strictObject({ subnetId: z.string(), allocationId: z.string() }),
   ref: z.object({ id: z.string() }),
   identity: 'token',
-  actions: ['ec2:DescribeNatGateways', 'ec2:CreateNatGateway', 'ec2:DeleteNatGateway'],
+  actions: ['ec2:DescribeNatGateways', 'ec2:CreateNatGateway', 'ec2:DeleteNatGateway', 'ec2:CreateTags'],
   readySeconds: 2,
 });

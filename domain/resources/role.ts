@@ -19,9 +19,12 @@ export const role = resource({
   actions: [
     'iam:GetRole',
     'iam:CreateRole',
+    'iam:GetRolePolicy',
     'iam:PutRolePolicy',
     'iam:DeleteRolePolicy',
     'iam:DeleteRole',
     'iam:TagRole',
+    'iam:ListRoles',
+    'iam:ListRoleTags',
   ],
 });

@@ -14,5 +14,6 @@ export const routeTable = resource({
     'ec2:AssociateRouteTable',
     'ec2:DisassociateRouteTable',
     'ec2:DeleteRouteTable',
+    'ec2:CreateTags',
   ],
 });

@@ -17,5 +17,8 @@ export const securityGroup = resource({
     'ec2:CreateSecurityGroup',
     'ec2:RevokeSecurityGroupEgress',
     'ec2:DeleteSecurityGroup',
+    'ec2:RevokeSecurityGroupIngress',
+    'ec2:DescribeNetworkInterfaces',
+    'ec2:CreateTags',
   ],
 });

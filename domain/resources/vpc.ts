@@ -7,5 +7,12 @@ export const vpc = resource({
   plan: z.strictObject({ cidr: z.cidrv4() }),
   ref: z.object({ id: z.string() }),
   identity: 'tags',
-  actions: ['ec2:DescribeVpcs', 'ec2:CreateVpc', 'ec2:ModifyVpcAttribute', 'ec2:DeleteVpc'],
+  actions: [
+    'ec2:DescribeVpcs',
+    'ec2:CreateVpc',
+    'ec2:ModifyVpcAttribute',
+    'ec2:DeleteVpc',
+    'ec2:DescribeNetworkInterfaces',
+    'ec2:CreateTags',
+  ],
 });
