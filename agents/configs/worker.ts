@@ -13,7 +13,7 @@ export function kubeletConfig(
   config: MachineConfig,
   facts: NodeFacts,
   profile: string | undefined,
-): MachineFile {
+): { readonly file: MachineFile; readonly cgroupDriver: unknown } {
   const document = {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MACHINE_CONFIG_PATH, machineConfigSchema, type MachineConfig } from '../../domain/machine-config.ts';
+import { parse } from '../../domain/parse.ts';
 import { authorityProfile } from '../../domain/pki/authorities.ts';
 import { nodeName } from '../../domain/pki/facts.ts';
 import { certificateProfiles } from '../../domain/pki/profiles.ts';
@@ -36,7 +37,11 @@ export interface JoinMachine {
  */
 export async function joinZone(machine: JoinMachine): Promise<void> {
   const { files, report } = machine;
-  const config = machineConfigSchema.parse(JSON.parse(files.read(MACHINE_CONFIG_PATH) ?? 'null'));
+  const config = parse(
+    machineConfigSchema,
+    JSON.parse(files.read(MACHINE_CONFIG_PATH) ?? 'null'),
+    MACHINE_CONFIG_PATH,
+  );
   await report.enter('metadata');
   const facts = await machine.readFacts();
   const store = await machine.openStore(config);
