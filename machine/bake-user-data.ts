@@ -4,9 +4,6 @@ import { SESSION_PY } from './python/session.ts';
 import { STORE_PY } from './python/store.ts';
 import { compactPython, onceAfterCloudInit, renderCloudConfig } from './user-data.ts';
 
-/** Changes whenever the same recipe would be baked differently; part of a bake's identity. */
-export const BAKE_FORMAT = 1;
-
 export interface BakeParameters {
   readonly bakeId: string;
   /** Tells the builders of one bake apart; absent: the builder's instance id. */

@@ -22,5 +22,9 @@ export async function approve(operation: Operation, planHash: string, what: stri
     choices: ['approve', 'reject'],
     default: 'reject',
   });
-  if (choice !== 'approve') throw ApplicationFailure.nonRetryable(`Plan ${planHash.slice(0, 12)} to ${what} was not approved`, 'Declined');
+  if (choice !== 'approve')
+    throw ApplicationFailure.nonRetryable(
+      `Plan ${planHash.slice(0, 12)} to ${what} was not approved`,
+      'Declined',
+    );
 }

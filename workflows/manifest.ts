@@ -41,7 +41,8 @@ export function manifestWriter(operation: Operation, bucket: string, first: Zone
   return {
     key,
     open: async () => {
-      version = (await operation.check('store.version', { bucket, key }, 'looking for an earlier manifest')).versionId;
+      version = (await operation.check('store.version', { bucket, key }, 'looking for an earlier manifest'))
+        .versionId;
       await write();
     },
     note: (entry) => {

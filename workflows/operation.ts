@@ -12,7 +12,7 @@ import {
   type ActivityOptions,
 } from '@temporalio/workflow';
 import type { Checks, ZoneChecks } from '../activities/index.ts';
-import { InvalidInput, ZonewrightError } from '../domain/errors.ts';
+import { InvalidInput, ZonewrightError, type FailureType } from '../domain/errors.ts';
 import type { Question } from '../domain/explain.ts';
 import { QUEUES, zoneQueue, type OperationInput } from '../domain/operations.ts';
 import { parse } from '../domain/parse.ts';
@@ -56,8 +56,11 @@ export interface Operation {
   waitFor<N extends CheckName>(name: N, input: CheckInput<N>, options: WaitOptions): Promise<CheckResult<N>>;
   /** Asks a person; the default is taken at the deadline, and at once when nobody may be asked. */
   ask(question: Pick<Question, 'id' | 'text' | 'choices' | 'default'>): Promise<string>;
-  /** Runs `body` until it succeeds or a person or deadline decides otherwise. */
-  orDecide<T>(step: string, body: (retries: number) => Promise<T>): Promise<T>;
+  /**
+   * Runs `body` until it succeeds or a person or deadline decides otherwise. Failures of type `passing` are thrown
+   * at once: whoever called decides about them.
+   */
+  orDecide<T>(step: string, body: (retries: number) => Promise<T>, passing?: FailureType): Promise<T>;
 }
 
 /** The failure that leaves everything standing. */
@@ -130,19 +133,24 @@ function makeOperation(input: OperationInput & { zone?: string | undefined }, ac
     },
     check: async (name, args, summary, zone) => {
       await operation.gate();
-      return operation.orDecide(summary, () => activity(name, args, { ...LOOK, summary }, zone));
+      return operation.orDecide(
+        summary,
+        () => activity(name, args, { ...LOOK, summary }, zone),
+        'MachineFailed',
+      );
     },
     waitFor: async (name, args, options) => {
       await operation.gate();
-      return operation.orDecide(options.what, () => waitOnce(account, name, args, options));
+      return operation.orDecide(options.what, () => waitOnce(account, name, args, options), 'MachineFailed');
     },
     ask: (question) => ask(account, input, question),
-    orDecide: async (step, run) => {
+    orDecide: async (step, run, passing) => {
       for (let retries = 0; ; retries++) {
         try {
           return await run(retries);
         } catch (error) {
           if (!(error instanceof TemporalFailure) || isCancellation(error) || ending) throw error;
+          if (passing !== undefined && failureType(error) === passing) throw error;
           const choice = await askAboutFailure(operation, step, error);
           if (choice === 'retry') continue;
           ending =
