@@ -68,7 +68,7 @@ export function contextNames(): string[] {
 
 /** Name of the context that commands use, or undefined where there is none to use. */
 export function currentContextName(): string | undefined {
-  const chosen = process.env['ZONEWRIGHT_CONTEXT'] ?? readCurrent();
+  const chosen = process.env['ZONEWRIGHT_CONTEXT'] || readCurrent();
   return chosen ?? (readState() === undefined ? undefined : SANDBOX);
 }
 
@@ -118,7 +118,7 @@ function sandboxContext(): ZonewrightContext {
     temporal: { address: state.temporalAddress, namespace: state.namespace },
     aws: { region: state.region, endpoint: state.awsEndpoint, credentials: { accessKeyId, secretAccessKey } },
     store: { bucket: state.bucket },
-    environment: { name: SANDBOX, domain: state.environmentDomain },
+    environment: { name: state.namespace, domain: state.environmentDomain },
   };
 }
 

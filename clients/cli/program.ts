@@ -1,0 +1,29 @@
+/** The tree of nouns and verbs. A noun's file adds its own part and imports what is heavy only when a verb runs. */
+import { Command } from 'commander';
+import { addCompletionCommand } from './completion.ts';
+import { addContextCommands } from './context.ts';
+import { addSandboxCommands } from './sandbox.ts';
+import { addToolchainCommands } from './toolchain.ts';
+
+const NOUNS = [addContextCommands, addSandboxCommands, addToolchainCommands, addCompletionCommand];
+
+export function buildProgram(): Command {
+  const program = new Command('zonewright');
+  program
+    .description('Durable operations of self-managed Kubernetes zones on AWS')
+    .helpCommand(false)
+    .showHelpAfterError('(--help says more)');
+  for (const add of NOUNS) add(program);
+  for (const command of commandsOf(program)) settle(command);
+  return program;
+}
+
+/** The command and all below it. */
+export const commandsOf = (command: Command): Command[] => [command, ...command.commands.flatMap(commandsOf)];
+
+/** What holds for every command: machine-readable output, and errors that end in our exit codes. */
+function settle(command: Command): void {
+  command.exitOverride();
+  if (command.commands.length > 0) return;
+  command.option('--json', 'print one JSON document on stdout; progress goes to stderr');
+}

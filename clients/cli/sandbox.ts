@@ -1,0 +1,96 @@
+/** `zonewright sandbox`: a small data centre on this computer. */
+import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
+import { confirm } from './confirm.ts';
+import { duration, table, verb } from './output.ts';
+import type { Output } from './output.ts';
+
+export function addSandboxCommands(program: Command): void {
+  const sandbox = program.command('sandbox').description('a small data centre on this computer');
+
+  sandbox
+    .command('up')
+    .option('--base-port <port>', 'first of consecutive ports to use, instead of free ones', portNumber)
+    .description('start it; returns when everything answers')
+    .action(
+      verb(async (output, { basePort }: { basePort?: number }) => {
+        await bringUp(output, basePort);
+        await printStatus(output);
+      }),
+    );
+
+  sandbox
+    .command('down')
+    .description('stop it; leaves nothing but the layers of baked images')
+    .action(
+      verb(async (output) => {
+        const { down } = await import('../../sandbox/down.ts');
+        const stopped = await down();
+        output.result({ stopped }, stopped ? 'The sandbox is down' : 'There was no sandbox');
+      }),
+    );
+
+  sandbox.command('status').description('processes, addresses, machines, disk').action(verb(printStatus));
+
+  sandbox
+    .command('reset')
+    .option('--yes', 'do not ask')
+    .description('stop it and forget baked images too')
+    .action(
+      verb(async (output, { yes }: { yes?: boolean }) => {
+        await confirm(output, { question: 'Remove the sandbox with the images baked in it?', yes });
+        const { reset } = await import('../../sandbox/reset.ts');
+        const removed = await reset();
+        output.result({ removed }, removed ? 'The sandbox is gone' : 'There was no sandbox');
+      }),
+    );
+}
+
+/** Starts the sandbox and says each step on stderr; Ctrl-C takes down what was started. */
+export async function bringUp(output: Output, basePort?: number): Promise<void> {
+  const { up } = await import('../../sandbox/up.ts');
+  const interrupted = new AbortController();
+  const stop = (): void => interrupted.abort();
+  process.once('SIGINT', stop);
+  try {
+    await up({
+      signal: interrupted.signal,
+      ...(basePort === undefined ? {} : { basePort }),
+      onProgress: ({ step, state, message, elapsedMs }) => {
+        if (state === 'done') output.progress(`✓ ${step} (${duration(elapsedMs)})`);
+        else if (message !== undefined) output.progress(`  ${step}: ${message}`);
+      },
+    });
+  } finally {
+    process.off('SIGINT', stop);
+  }
+}
+
+async function printStatus(output: Output): Promise<void> {
+  const { status } = await import('../../sandbox/status.ts');
+  const found = await status();
+  const { sandbox, processes } = found;
+  const lines = [`sandbox   ${found.state}`, `home      ${found.home} (${mebibytes(found.diskBytes)})`];
+  if (sandbox) {
+    lines.push(`Temporal  ${sandbox.temporalAddress}, UI ${sandbox.temporalUi}`);
+    lines.push(`AWS       ${sandbox.awsEndpoint} (${sandbox.region}, account ${sandbox.accountId})`);
+    lines.push(`store     ${sandbox.bucket}, zones below ${sandbox.environmentDomain}`, '');
+  }
+  const rows = processes.map(({ name, pid, alive, residentBytes, log }) => [
+    name,
+    String(pid),
+    alive ? 'running' : 'dead',
+    residentBytes === undefined ? '' : mebibytes(residentBytes),
+    log,
+  ]);
+  if (rows.length > 0) lines.push(table(['process', 'pid', 'state', 'memory', 'log'], rows));
+  output.result(found, lines.join('\n'));
+}
+
+const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
+  throw new InvalidArgumentError('Expected a port from 1 to 65535.');
+}
