@@ -38,17 +38,22 @@ export function stepLine(good: boolean, name: string, ms: number, detail = ''): 
 }
 
 export function failureLines(path: string, result: FileResult): string {
-  const lines = result.failures.map(
-    ({ name, error, line }) =>
-      `\n${path}${line === undefined ? '' : `:${line}`}\n${name}\n${indent(describe(error))}`,
-  );
+  const texts = result.failures.map(({ error }) => describe(error));
+  const lines = result.failures.map(({ name, line }, at) => {
+    const text = texts[at] ?? '';
+    // One broken hook fails every test with the same words; once is enough.
+    const said = texts.indexOf(text) < at ? 'the same as above' : text;
+    return `\n${path}${line === undefined ? '' : `:${line}`}\n${name}\n${indent(said)}`;
+  });
   const output = result.output.trim();
   if (output !== '') lines.push(`\nOutput of ${path}:\n${indent(middleCut(output))}`);
   return lines.join('\n');
 }
 
-const describe = (error: unknown): string =>
-  typeof error === 'string' ? error : inspect(error, { depth: 6, breakLength: 110 });
+function describe(error: unknown): string {
+  const text = typeof error === 'string' ? error : inspect(error, { depth: 6, breakLength: 110 });
+  return text.replaceAll(/^ +at .*\(node:internal\/.*\n?/gm, '');
+}
 
 const indent = (text: string): string => text.replaceAll(/^/gm, '  ');
 
