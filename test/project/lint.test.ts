@@ -26,7 +26,7 @@ function lint(files: Readonly<Record<string, string>>): Finding[] {
       writeFileSync(join(project, path), `${text}\n`);
     }
     const oxlint = join(root, 'node_modules/.bin/oxlint');
-    const args = ['--type-aware', '--deny-warnings', '--format', 'json'];
+    const args = ['--type-aware', '--deny-warnings', '--format', 'json', ...Object.keys(files)];
     const { stdout } = spawnSync(oxlint, args, { cwd: project, encoding: 'utf8' });
     const { diagnostics } = JSON.parse(stdout) as {
       diagnostics: { code: string; help?: string; filename: string }[];
