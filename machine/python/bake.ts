@@ -3,7 +3,7 @@ export const BAKE_PY = String.raw`
 # Makes a builder into what its recipe says, cleans it and powers it off.
 import glob, pathlib, shutil, tarfile
 
-WORK = pathlib.Path("/run/zonewright/bake")
+WORK = pathlib.Path(os.environ.get("ZONEWRIGHT_BAKE_ROOT", "") + "/run/zonewright/bake")
 ROOT = os.environ.get("ZONEWRIGHT_BAKE_ROOT", "")  # another root, for trying this without a machine
 GONE = ["/etc/ssh/ssh_host_*", "/root/.ssh/authorized_keys", "/home/*/.ssh/authorized_keys", "/root/.bash_history",
         "/home/*/.bash_history", "/var/lib/apt/lists/*[Pp]ackages*", "/var/lib/apt/lists/*InRelease",
