@@ -38,6 +38,7 @@ export function sourceImageFiles(services: SourceImageServices): readonly ImageF
     { path: 'etc/systemd/system/sandbox-cgroups.service', text: CGROUPS_UNIT },
     { path: 'etc/zonewright/profile.d/containerd.toml', text: CONTAINERD_PROFILE },
     { path: 'etc/zonewright/profile.d/kubelet.yaml', text: KUBELET_PROFILE },
+    { path: 'etc/zonewright/profile.d/kube-proxy.yaml', text: KUBE_PROXY_PROFILE },
   ];
 }
 
@@ -45,6 +46,10 @@ export function sourceImageFiles(services: SourceImageServices): readonly ImageF
 export const SOURCE_IMAGE_LINKS: Readonly<Record<string, string>> = {
   'etc/systemd/system/sysinit.target.wants/sandbox-cgroups.service': '../sandbox-cgroups.service',
   'etc/systemd/system/default.target': '/lib/systemd/system/multi-user.target',
+  // Debian's own settings are the computer's to make; what an image adds (as IP forwarding) still applies.
+  'etc/sysctl.d/50-default.conf': '/dev/null',
+  'etc/sysctl.d/50-pid-max.conf': '/dev/null',
+  'etc/sysctl.d/99-protect-links.conf': '/dev/null',
   // The form in which `kubelet --config-dir` takes drop-ins.
   'etc/zonewright/profile.d/kubelet.d/90-sandbox.conf': '../kubelet.yaml',
 };
@@ -176,4 +181,14 @@ cgroupsPerQOS: false
 enforceNodeAllocatable: []
 failSwapOn: false
 localStorageCapacityIsolation: false
+`;
+
+/** Connection tracking is sized for the whole computer; a machine's network namespace cannot change it. */
+const KUBE_PROXY_PROFILE = `apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+conntrack:
+  maxPerCore: 0
+  min: 0
+  tcpEstablishedTimeout: 0s
+  tcpCloseWaitTimeout: 0s
 `;

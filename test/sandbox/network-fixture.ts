@@ -1,5 +1,7 @@
 /** A small model of two subnets and the commands that tests run in its namespaces. */
+import { addressesOf } from '../../sandbox/addresses.ts';
 import { CommandError, run } from '../../sandbox/network/commands.ts';
+import type { NetworkSettings } from '../../sandbox/network/internet.ts';
 import type {
   InterfaceModel,
   NetworkModel,
@@ -7,14 +9,18 @@ import type {
   SecurityRuleModel,
 } from '../../sandbox/network/model.ts';
 
-/** The last index: no sandbox that a person started is likely to have it. */
-export const ADDRESSES: SandboxAddresses = {
-  index: 15,
-  computer: '198.19.255.1',
-  internet: '198.19.255.2',
-  elasticCidr: '198.19.254.0/24',
-  nameServerCidr: '198.19.253.0/24',
-};
+/** The last indexes: no sandbox that a person started is likely to have them. Each test file has its own. */
+export const ADDRESSES: SandboxAddresses = addressesOf(15);
+export const METADATA_TEST_ADDRESSES: SandboxAddresses = addressesOf(14);
+export const MACHINES_TEST_ADDRESSES: SandboxAddresses = addressesOf(13);
+export const OWNER_TEST_ADDRESSES: SandboxAddresses = addressesOf(12);
+
+/** Services nobody listens at, for tests that need none. */
+export const settings = (addresses: SandboxAddresses): NetworkSettings => ({
+  addresses,
+  awsEndpoint: { host: addresses.computer, port: 18_080 },
+  temporal: { host: addresses.computer, port: 17_233 },
+});
 
 export const everything = (cidr: string): SecurityRuleModel => ({ protocol: '-1', peer: { cidr } });
 export const tcp = (port: number, peer: SecurityRuleModel['peer']): SecurityRuleModel => ({
@@ -41,7 +47,7 @@ export function model(changes: Partial<NetworkModel> = {}): NetworkModel {
       { id: 'rtb-private', vpcId: 'vpc-one', routes: [] },
     ],
     interfaces: [
-      card('a', '172.16.0.10', 'subnet-public', { publicIp: '198.19.254.10' }),
+      card('a', '172.16.0.10', 'subnet-public', { publicIp: '198.19.30.10' }),
       card('b', '172.16.0.70', 'subnet-private'),
       card('c', '172.16.0.71', 'subnet-private'),
     ],

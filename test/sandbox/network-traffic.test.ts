@@ -11,18 +11,12 @@ import { ROOT_NAME_SERVER_ADDRESS } from '../../sandbox/network/model.ts';
 import type { Network, NetworkModel } from '../../sandbox/network/model.ts';
 import { namespacePath } from '../../sandbox/network/names.ts';
 import { openNetwork } from '../../sandbox/network/network.ts';
-import { ADDRESSES, card, everything, model, succeeds, tcp } from './network-fixture.ts';
+import { ADDRESSES, card, everything, model, settings, succeeds, tcp } from './network-fixture.ts';
 
 const HERE = '/proc/self/ns/net';
 const POD = '10.200.1.5';
 const ECHO = `require('http').createServer((q, r) => r.end(q.socket.remoteAddress))
   .listen(Number(process.argv[1]), process.argv[2], () => console.log('listening'))`;
-
-const settings = {
-  addresses: ADDRESSES,
-  awsEndpoint: { host: ADDRESSES.computer, port: 18_080 },
-  temporal: { host: ADDRESSES.computer, port: 17_233 },
-};
 
 describe('traffic of a sandbox', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
   let network: Network;
@@ -50,7 +44,7 @@ describe('traffic of a sandbox', { skip: process.getuid?.() !== 0 && 'needs root
     });
 
   before(async () => {
-    network = await openNetwork(settings);
+    network = await openNetwork(settings(ADDRESSES));
     await network.apply(model());
     await Promise.all(['a', 'b', 'c'].map((name) => listen(at(name), 80)));
     await run('nsenter', [`--net=${at('b')}`, 'ip', 'addr', 'add', `${POD}/32`, 'dev', 'lo']);
@@ -72,7 +66,7 @@ describe('traffic of a sandbox', { skip: process.getuid?.() !== 0 && 'needs root
     await network.apply(withIngress(tcp(80, { securityGroupId: 'sg-one' })));
     assert.equal(await fetchFrom(at('a'), 'http://172.16.0.70'), '172.16.0.10');
     assert.equal(await fetchFrom(at('b'), 'http://172.16.0.71'), '172.16.0.70');
-    assert.equal(await fetchFrom(HERE, 'http://198.19.254.10'), undefined);
+    assert.equal(await fetchFrom(HERE, 'http://198.19.30.10'), undefined);
   });
 
   test('the sender’s groups count as the receiver’s do', async () => {
@@ -85,8 +79,8 @@ describe('traffic of a sandbox', { skip: process.getuid?.() !== 0 && 'needs root
 
   test('the computer enters by an Elastic IP, and only there', async () => {
     await network.apply(withIngress(tcp(80, { cidr: '0.0.0.0/0' })));
-    assert.equal(await fetchFrom(HERE, 'http://198.19.254.10'), ADDRESSES.computer);
-    assert.equal(await fetchFrom(HERE, 'http://198.19.254.11'), undefined);
+    assert.equal(await fetchFrom(HERE, 'http://198.19.30.10'), ADDRESSES.computer);
+    assert.equal(await fetchFrom(HERE, 'http://198.19.30.11'), undefined);
     // Not even from the namespace that the computer's route ends in.
     assert.equal(await fetchFrom(network.internetNamespace(), 'http://172.16.0.10'), undefined);
     const route = await run('ip', ['route', 'get', '172.16.0.10'], { lenient: true });
@@ -95,14 +89,12 @@ describe('traffic of a sandbox', { skip: process.getuid?.() !== 0 && 'needs root
 
   test('a machine reaches the AWS front with its Elastic IP, and no other port of the computer', async () => {
     const served = createServer((request, response) => response.end(request.socket.remoteAddress));
-    served.listen(settings.awsEndpoint.port, ADDRESSES.computer);
+    const { port } = settings(ADDRESSES).awsEndpoint;
+    served.listen(port, ADDRESSES.computer);
     await once(served, 'listening');
     await network.apply(model());
-    assert.equal(await fetchFrom(at('a'), 'http://198.18.255.1'), '198.19.254.10');
-    assert.equal(
-      await fetchFrom(at('a'), `http://${ADDRESSES.computer}:${settings.awsEndpoint.port}`),
-      undefined,
-    );
+    assert.equal(await fetchFrom(at('a'), 'http://198.18.255.1'), '198.19.30.10');
+    assert.equal(await fetchFrom(at('a'), `http://${ADDRESSES.computer}:${port}`), undefined);
     assert.equal(
       await fetchFrom(at('b'), 'http://198.18.255.1'),
       undefined,
@@ -116,18 +108,18 @@ describe('traffic of a sandbox', { skip: process.getuid?.() !== 0 && 'needs root
       id: 'nat-one',
       subnetId: 'subnet-public',
       privateIp: '172.16.0.5',
-      publicIp: '198.19.254.20',
+      publicIp: '198.19.30.20',
     };
     const routes = [{ destination: '0.0.0.0/0', target: { kind: 'nat-gateway', id: 'nat-one' } as const }];
     const routeTables = [...model().routeTables.slice(0, 1), { id: 'rtb-private', vpcId: 'vpc-one', routes }];
     const open = { ...withIngress(tcp(80, { cidr: '0.0.0.0/0' })), routeTables };
     await network.apply({ ...open, natGateways: [{ ...gateway, available: false }] });
-    assert.equal(await fetchFrom(at('b'), 'http://198.19.254.10'), undefined);
+    assert.equal(await fetchFrom(at('b'), 'http://198.19.30.10'), undefined);
     await network.apply({ ...open, natGateways: [{ ...gateway, available: true }] });
-    assert.equal(await fetchFrom(at('b'), 'http://198.19.254.10'), '198.19.254.20');
-    assert.equal(await fetchFrom(HERE, 'http://198.19.254.20'), undefined, 'nothing comes in by it');
+    assert.equal(await fetchFrom(at('b'), 'http://198.19.30.10'), '198.19.30.20');
+    assert.equal(await fetchFrom(HERE, 'http://198.19.30.20'), undefined, 'nothing comes in by it');
     await network.apply(open);
-    assert.equal(await fetchFrom(at('b'), 'http://198.19.254.10'), undefined);
+    assert.equal(await fetchFrom(at('b'), 'http://198.19.30.10'), undefined);
   });
 
   test('a pod range is reached by its interface, once source/destination check is off', async () => {
@@ -156,7 +148,7 @@ describe('traffic of a sandbox', { skip: process.getuid?.() !== 0 && 'needs root
         card('z', '172.16.2.10', 'subnet-two', {
           vpcId: 'vpc-two',
           securityGroupIds: ['sg-two'],
-          publicIp: '198.19.254.30',
+          publicIp: '198.19.30.30',
         }),
       ],
     };
@@ -169,7 +161,7 @@ describe('traffic of a sandbox', { skip: process.getuid?.() !== 0 && 'needs root
       natGateways: [],
     });
     assert.equal(await fetchFrom(at('z'), 'http://172.16.0.10'), undefined);
-    assert.equal(await fetchFrom(at('z'), 'http://198.19.254.10'), '198.19.254.30');
+    assert.equal(await fetchFrom(at('z'), 'http://198.19.30.10'), '198.19.30.30');
     await network.apply(one);
     assert.equal((await namespacesOf(ADDRESSES.index)).includes('zw15-vpc-two'), false);
   });
@@ -193,10 +185,10 @@ describe('traffic of a sandbox', { skip: process.getuid?.() !== 0 && 'needs root
 
   test('name servers can be bound to any address of their block', async () => {
     await network.apply(model());
-    await listen(network.internetNamespace(), 53, '198.19.253.77');
+    await listen(network.internetNamespace(), 53, '198.19.31.77');
     await listen(network.internetNamespace(), 53, ROOT_NAME_SERVER_ADDRESS);
-    assert.equal(await fetchFrom(HERE, 'http://198.19.253.77:53'), ADDRESSES.computer);
-    assert.equal(await fetchFrom(at('a'), `http://${ROOT_NAME_SERVER_ADDRESS}:53`), '198.19.254.10');
+    assert.equal(await fetchFrom(HERE, 'http://198.19.31.77:53'), ADDRESSES.computer);
+    assert.equal(await fetchFrom(at('a'), `http://${ROOT_NAME_SERVER_ADDRESS}:53`), '198.19.30.10');
   });
 
   test('a cut link swallows packets until it is up again, whatever is applied meanwhile', async () => {
@@ -224,7 +216,7 @@ describe('traffic of a sandbox', { skip: process.getuid?.() !== 0 && 'needs root
   });
 
   test('a second owner starts from nothing', async () => {
-    network = await openNetwork(settings);
+    network = await openNetwork(settings(ADDRESSES));
     assert.deepEqual(await namespacesOf(ADDRESSES.index), ['zw15-inet']);
     assert.equal(network.internetNamespace(), namespacePath('zw15-inet'));
   });

@@ -24,7 +24,9 @@ export async function listenInside(namespace: string, address: string, port: num
   const message = once(child, 'message').then(([, handle]) => handle as Server);
   const server = await Promise.race([message, ended.then(() => undefined)]);
   if (server === undefined) {
-    throw new MachineError(`Cannot listen on ${address}:${port} in "${namespace}": ${(await complaint).trim()}`);
+    throw new MachineError(
+      `Cannot listen on ${address}:${port} in "${namespace}": ${(await complaint).trim()}`,
+    );
   }
   child.disconnect();
   await ended;
