@@ -1,0 +1,183 @@
+/** Keeps the computer's network equal to the emulator's records. */
+import type {
+  InterfaceModel,
+  NatGatewayModel,
+  Network,
+  NetworkModel,
+  RouteModel,
+  RouteTableModel,
+  SecurityGroupModel,
+  SecurityRuleModel,
+  SubnetModel,
+  VpcModel,
+} from '../network/model.ts';
+import type { Emulator } from './emulator.ts';
+import { itemsOf, textOf } from './xml.ts';
+import type { XmlObject } from './xml.ts';
+
+/** Calls that change EC2's records and never the network. */
+const UNRELATED = /Tags$|Image|Snapshot|Volume|KeyPair|LaunchTemplate|^AllocateAddress$|^RebootInstances$/;
+
+export interface NatState {
+  /** Its address in the subnet; the emulator's own lies anywhere. */
+  readonly privateIp: string;
+  readonly state: string;
+}
+
+export class NetworkMirror {
+  readonly #emulator: Emulator;
+  readonly #network: Network;
+  readonly #natGateways: (id: string) => NatState | undefined;
+  #applied = '';
+
+  constructor(emulator: Emulator, network: Network, natGateways: (id: string) => NatState | undefined) {
+    this.#emulator = emulator;
+    this.#network = network;
+    this.#natGateways = natGateways;
+  }
+
+  /** Follows a call that may have changed the network. */
+  async follow(action: string): Promise<void> {
+    if (!UNRELATED.test(action)) await this.apply();
+  }
+
+  async apply(): Promise<void> {
+    const model = await this.derive();
+    const text = JSON.stringify(model);
+    if (text === this.#applied) return;
+    this.#applied = '';
+    await this.#network.apply(model);
+    this.#applied = text;
+  }
+
+  async derive(): Promise<NetworkModel> {
+    const list = async (action: string, set: string): Promise<XmlObject[]> =>
+      itemsOf(await this.#emulator.ec2(action), set);
+    const [vpcs, gateways, subnets, tables, interfaces, instances, nats, groups] = await Promise.all([
+      list('DescribeVpcs', 'vpcSet'),
+      list('DescribeInternetGateways', 'internetGatewaySet'),
+      list('DescribeSubnets', 'subnetSet'),
+      list('DescribeRouteTables', 'routeTableSet'),
+      list('DescribeNetworkInterfaces', 'networkInterfaceSet'),
+      list('DescribeInstances', 'reservationSet'),
+      list('DescribeNatGateways', 'natGatewaySet'),
+      list('DescribeSecurityGroups', 'securityGroupInfo'),
+    ]);
+    const hopLimits = new Map<string, number>();
+    for (const instance of instances.flatMap((reservation) => itemsOf(reservation, 'instancesSet'))) {
+      if (textOf(instance, 'instanceState', 'name') === 'terminated') continue;
+      const limit = Number(textOf(instance, 'metadataOptions', 'httpPutResponseHopLimit') ?? '1');
+      hopLimits.set(textOf(instance, 'instanceId') ?? '', limit);
+    }
+    return {
+      vpcs: vpcs.map((vpc) => vpcModel(vpc, gateways)),
+      subnets: subnets.flatMap((subnet) => subnetModel(subnet, tables)),
+      routeTables: tables.map((table) => routeTableModel(table)),
+      interfaces: interfaces.flatMap((each) => interfaceModel(each, hopLimits)),
+      natGateways: nats.flatMap((nat) => natModel(nat, this.#natGateways)),
+      securityGroups: groups.map((group) => securityGroupModel(group)),
+    };
+  }
+}
+
+const need = (fields: XmlObject, name: string): string => textOf(fields, name) ?? '';
+
+function vpcModel(vpc: XmlObject, gateways: readonly XmlObject[]): VpcModel {
+  const id = need(vpc, 'vpcId');
+  const associated = itemsOf(vpc, 'cidrBlockAssociationSet')
+    .filter((each) => (textOf(each, 'cidrBlockState', 'state') ?? 'associated') === 'associated')
+    .flatMap((each) => textOf(each, 'cidrBlock') ?? []);
+  const attached = gateways.some((gateway) =>
+    itemsOf(gateway, 'attachmentSet').some((each) => each['vpcId'] === id),
+  );
+  return { id, cidrs: [...new Set([need(vpc, 'cidrBlock'), ...associated])], internetGateway: attached };
+}
+
+function subnetModel(subnet: XmlObject, tables: readonly XmlObject[]): SubnetModel[] {
+  const id = need(subnet, 'subnetId');
+  const vpcId = need(subnet, 'vpcId');
+  const associations = (table: XmlObject): XmlObject[] => itemsOf(table, 'associationSet');
+  const table =
+    tables.find((each) => associations(each).some((one) => one['subnetId'] === id)) ??
+    tables.find(
+      (each) => each['vpcId'] === vpcId && associations(each).some((one) => one['main'] === 'true'),
+    );
+  if (table === undefined) return [];
+  return [{ id, vpcId, cidr: need(subnet, 'cidrBlock'), routeTableId: need(table, 'routeTableId') }];
+}
+
+function routeTableModel(table: XmlObject): RouteTableModel {
+  const routes = itemsOf(table, 'routeSet').flatMap((route): RouteModel[] => {
+    const destination = textOf(route, 'destinationCidrBlock');
+    const target = routeTarget(route);
+    return destination === undefined || target === undefined ? [] : [{ destination, target }];
+  });
+  return { id: need(table, 'routeTableId'), vpcId: need(table, 'vpcId'), routes };
+}
+
+function routeTarget(route: XmlObject): RouteModel['target'] | undefined {
+  const gateway = textOf(route, 'gatewayId');
+  if (gateway === 'local') return undefined;
+  if (textOf(route, 'state') === 'blackhole') return { kind: 'blackhole' };
+  if (gateway?.startsWith('igw-') === true) return { kind: 'internet-gateway' };
+  const nat = textOf(route, 'natGatewayId');
+  if (nat !== undefined) return { kind: 'nat-gateway', id: nat };
+  const id = textOf(route, 'networkInterfaceId');
+  return id === undefined ? { kind: 'blackhole' } : { kind: 'interface', id };
+}
+
+function interfaceModel(each: XmlObject, hopLimits: ReadonlyMap<string, number>): InterfaceModel[] {
+  const instanceId = textOf(each, 'attachment', 'instanceId');
+  const metadataHopLimit = hopLimits.get(instanceId ?? '');
+  if (instanceId === undefined || metadataHopLimit === undefined) return [];
+  const publicIp = textOf(each, 'association', 'publicIp');
+  const model = {
+    id: need(each, 'networkInterfaceId'),
+    instanceId,
+    vpcId: need(each, 'vpcId'),
+    subnetId: need(each, 'subnetId'),
+    privateIp: need(each, 'privateIpAddress'),
+    macAddress: need(each, 'macAddress'),
+    sourceDestCheck: need(each, 'sourceDestCheck') !== 'false',
+    securityGroupIds: itemsOf(each, 'groupSet')
+      .map((group) => need(group, 'groupId'))
+      .sort(),
+    metadataHopLimit,
+  };
+  return [publicIp === undefined ? model : { ...model, publicIp }];
+}
+
+function natModel(nat: XmlObject, states: (id: string) => NatState | undefined): NatGatewayModel[] {
+  const id = need(nat, 'natGatewayId');
+  const publicIp = textOf(itemsOf(nat, 'natGatewayAddressSet')[0], 'publicIp');
+  const known = states(id);
+  if (known === undefined || known.state === 'deleted' || publicIp === undefined) return [];
+  const { privateIp, state } = known;
+  return [{ id, subnetId: need(nat, 'subnetId'), privateIp, publicIp, available: state === 'available' }];
+}
+
+function securityGroupModel(group: XmlObject): SecurityGroupModel {
+  const rules = (name: string): SecurityRuleModel[] =>
+    itemsOf(group, name).flatMap((each) => ruleModels(each));
+  const [ingress, egress] = [rules('ipPermissions'), rules('ipPermissionsEgress')];
+  return { id: need(group, 'groupId'), vpcId: need(group, 'vpcId'), ingress, egress };
+}
+
+const PROTOCOLS: Readonly<Record<string, SecurityRuleModel['protocol']>> = {
+  ...{ tcp: 'tcp', '6': 'tcp', udp: 'udp', '17': 'udp', icmp: 'icmp', '1': 'icmp', '-1': '-1', all: '-1' },
+};
+
+function ruleModels(permission: XmlObject): SecurityRuleModel[] {
+  const protocol = PROTOCOLS[need(permission, 'ipProtocol')];
+  if (protocol === undefined) return [];
+  const peers: Array<SecurityRuleModel['peer']> = [
+    ...itemsOf(permission, 'ipRanges').map((range) => ({ cidr: need(range, 'cidrIp') })),
+    ...itemsOf(permission, 'groups').map((group) => ({ securityGroupId: need(group, 'groupId') })),
+  ];
+  const [from, to] = [textOf(permission, 'fromPort'), textOf(permission, 'toPort')];
+  const ports = {
+    ...(from === undefined || protocol === '-1' ? {} : { fromPort: Number(from) }),
+    ...(to === undefined || protocol === '-1' ? {} : { toPort: Number(to) }),
+  };
+  return peers.map((peer) => ({ protocol, ...ports, peer }));
+}
