@@ -1,0 +1,196 @@
+import type { MachineConfigInput } from '../machine-config.ts';
+import { memberName } from '../machine-config.ts';
+import { zoneQueue } from '../operations.ts';
+import { AUTHORITY_IDS } from '../pki/authorities.ts';
+import { nodeName, type MachineRole } from '../pki/facts.ts';
+import { output, type Output, type PlannedStep } from '../plan.ts';
+import { authoritiesFolder, authorityStep, profileStep, roleStep } from './access-steps.ts';
+import { namingSteps } from './dns-steps.ts';
+import { apiEndpoint, machinesOf, type MachinePlan, type ZoneLayout } from './layout.ts';
+import {
+  borderAddress,
+  privateRoute,
+  PUBLIC_ROUTE,
+  ROUTE_TABLES,
+  routeTableStep,
+  subnetStep,
+} from './network-steps.ts';
+import { rulesStep, securityGroupStep } from './security-groups.ts';
+import { companionsOf } from './versions.ts';
+
+/** Renders a machine's user data; it lives in `machine/`, which plans do not import. */
+export type UserDataOf = (config: MachineConfigInput) => string;
+
+export const instanceStep = (machine: string): string => `machines/${machine}/instance`;
+export const certificatesStep = (machine: string): string => `machines/${machine}/certificates`;
+export const admissionStep = (machine: string): string => `machines/${machine}/admission`;
+const elasticIpStep = (machine: string): string => `machines/${machine}/elastic-ip`;
+const podRouteStep = (machine: string, table: string): string => `machines/${machine}/pod-route-${table}`;
+
+/** Instances, what belongs to them alone, and the admission of the nodes, which comes last. */
+export const machineSteps = (layout: ZoneLayout, userDataOf: UserDataOf): PlannedStep[] =>
+  layout.machines.flatMap((machine) => [
+    instance(layout, machine, userDataOf),
+    ...(machine.role === 'border' ? [elasticIp(layout, machine)] : []),
+    certificates(layout, machine),
+    ...podRoutes(layout, machine),
+    ...(machine.role === 'worker' ? [admission(layout, machine)] : []),
+  ]);
+
+const nameOf = ({ domain }: ZoneLayout, { name }: MachinePlan): string => `${domain}-${name}`;
+
+function instance(layout: ZoneLayout, machine: MachinePlan, userDataOf: UserDataOf): PlannedStep {
+  const { name, role, subnet, privateIp, instanceType } = machine;
+  return {
+    step: instanceStep(name),
+    kind: 'instance',
+    name: nameOf(layout, machine),
+    role,
+    summary: `starting ${name}, a ${instanceType}, at ${privateIp}`,
+    plan: {
+      imageId: layout.facts.imageId,
+      instanceType,
+      subnetId: output(subnetStep(subnet)),
+      privateIp,
+      securityGroupIds: [output(securityGroupStep(role))],
+      profileName: output(profileStep(role), 'profileName'),
+      userData: userDataOf(machineConfig(layout, machine)),
+      shutdownBehavior: 'stop',
+      // Only workers forward what is not addressed to themselves: their pods' packets.
+      sourceDestCheck: role !== 'worker',
+    },
+    after: [rulesStep(role), ...waysOut(machine), ...(role === 'border' ? namingSteps(layout) : [])],
+  };
+}
+
+/** Routes without which a machine would boot into silence: its own, and that of the NAT gateway behind it. */
+const waysOut = ({ role, subnet }: MachinePlan): string[] =>
+  role === 'border' ? [PUBLIC_ROUTE] : [privateRoute(subnet.replace('private-', '')), PUBLIC_ROUTE];
+
+export function machineConfig(layout: ZoneLayout, machine: MachinePlan): MachineConfigInput {
+  const { spec, facts, zone, domain, addresses } = layout;
+  const { role, slot, podCidr } = machine;
+  const directors = machinesOf(layout, 'director');
+  return {
+    zone,
+    environment: spec.environment.domain,
+    domain,
+    role,
+    slot,
+    region: spec.region,
+    bucket: facts.bucket,
+    storePrefix: facts.storePrefix,
+    cluster: {
+      podCidr: addresses.podCidr,
+      serviceCidr: addresses.serviceCidr,
+      ...(podCidr === undefined ? {} : { nodePodCidr: podCidr }),
+      apiEndpoint: apiEndpoint(layout),
+      etcd: {
+        initialCluster: directors
+          .map((director) => `${memberName(director.slot)}=https://${director.privateIp}:2380`)
+          .join(','),
+        token: domain,
+        endpoints: etcdEndpoints(layout),
+      },
+      dnsIp: addresses.dnsServiceIp,
+      versions: { kubernetes: spec.kubernetes.version, ...companionsOf(spec.kubernetes.version) },
+    },
+    ...(role === 'border'
+      ? {
+          zoneWorker: {
+            temporalAddress: facts.temporal.address,
+            namespace: facts.temporal.namespace,
+            taskQueue: zoneQueue(zone),
+          },
+        }
+      : {}),
+  };
+}
+
+export const etcdEndpoints = (layout: ZoneLayout): string[] =>
+  machinesOf(layout, 'director').map(({ privateIp }) => `https://${privateIp}:2379`);
+
+const elasticIp = (layout: ZoneLayout, machine: MachinePlan): PlannedStep => ({
+  step: elasticIpStep(machine.name),
+  kind: 'elastic-ip-association',
+  name: nameOf(layout, machine),
+  role: machine.role,
+  summary: `giving ${machine.name} its Elastic IP`,
+  plan: {
+    allocationId: output(borderAddress(machine.slot)),
+    networkInterfaceId: output(instanceStep(machine.name), 'networkInterfaceId'),
+  },
+});
+
+const certificates = (layout: ZoneLayout, machine: MachinePlan): PlannedStep => ({
+  step: certificatesStep(machine.name),
+  kind: 'machine-certificates',
+  name: nameOf(layout, machine),
+  role: machine.role,
+  summary: `signing the certificates of ${machine.name}`,
+  plan: {
+    bucket: layout.facts.bucket,
+    authorities: authoritiesFolder(layout),
+    roleId: output(roleStep(machine.role)),
+    instanceId: output(instanceStep(machine.name)),
+    role: machine.role,
+    facts: {
+      domain: layout.domain,
+      role: machine.role,
+      slot: machine.slot,
+      instanceId: output(instanceStep(machine.name)),
+      privateIp: machine.privateIp,
+      serviceCidr: layout.addresses.serviceCidr,
+    },
+  },
+  after: [
+    ...AUTHORITY_IDS.map(authorityStep),
+    // A border reaches the store, where its requests go, by its Elastic IP only.
+    ...(machine.role === 'border' ? [elasticIpStep(machine.name)] : []),
+  ],
+});
+
+/** The way to a worker's pods, in every route table: borders and directors reach them, too. */
+const podRoutes = (layout: ZoneLayout, machine: MachinePlan): PlannedStep[] => {
+  const { name, podCidr } = machine;
+  if (podCidr === undefined) return [];
+  return ROUTE_TABLES.map((table) => ({
+    step: podRouteStep(name, table),
+    kind: 'route',
+    name: `${nameOf(layout, machine)}-${table}`,
+    role: machine.role,
+    summary: `routing pods ${podCidr} to ${name} in route table ${table}`,
+    plan: {
+      routeTableId: output(routeTableStep(table)),
+      destination: podCidr,
+      target: { networkInterfaceId: output(instanceStep(name), 'networkInterfaceId') },
+    },
+  }));
+};
+
+/** A node takes work once its pods can be reached, and the zone's worker on the border can say so to the API server. */
+const admission = (layout: ZoneLayout, machine: MachinePlan): PlannedStep => ({
+  step: admissionStep(machine.name),
+  kind: 'node-admission',
+  name: nameOf(layout, machine),
+  role: machine.role,
+  summary: `waiting for node ${machine.name} and letting it take work`,
+  plan: {
+    node: nodeNameOf(machine.name, machine.role),
+    instanceId: output(instanceStep(machine.name)),
+    labels: machine.labels ?? {},
+  },
+  after: [
+    ...ROUTE_TABLES.map((table) => podRouteStep(machine.name, table)),
+    certificatesStep(machine.name),
+    ...(['border', 'director'] as const)
+      .flatMap((role) => machinesOf(layout, role))
+      .map(({ name }) => certificatesStep(name)),
+  ],
+});
+
+/** A node is named after its instance: the output comes with the text around it. */
+const nodeNameOf = (machine: string, role: MachineRole): Output & { readonly format: string } => ({
+  ...output(instanceStep(machine)),
+  format: nodeName({ instanceId: '{}', role }),
+});

@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { ZonewrightError } from '../errors.ts';
+import { dependenciesOf } from '../plan.ts';
+import { kinds } from '../resources/index.ts';
+import { ownerSchema } from '../resources/resource.ts';
+import type { ZonePlan } from './plan.ts';
+import { zoneSpecSchema, type ZoneSpec } from './spec.ts';
+
+/** One thing that a zone is made of, and who made it: enough to describe and to unmake it without the plan. */
+const entrySchema = z.object({
+  step: z.string().min(1),
+  kind: z.enum(kinds),
+  owner: ownerSchema,
+  /** As it was given to the activity: outputs of other steps are filled in. */
+  plan: z.unknown(),
+  ref: z.looseObject({ id: z.string() }),
+});
+export type ManifestEntry = z.output<typeof entrySchema>;
+
+export const ZONE_STATES = ['creating', 'active', 'destroying', 'destroyed'] as const;
+export type ZoneState = (typeof ZONE_STATES)[number];
+
+/** `zones/<zone>/manifest.json`: written only by the operation that holds the zone. Fields are added, never repurposed. */
+export const zoneManifestSchema = z.object({
+  format: z.literal(1),
+  zone: z.string().min(1),
+  environment: z.string().min(1),
+  domain: z.string().min(1),
+  accountId: z.string(),
+  region: z.string(),
+  imageId: z.string(),
+  spec: zoneSpecSchema,
+  /** Hash of the plan that was approved. */
+  plan: z.string(),
+  state: z.enum(ZONE_STATES),
+  /** Operation that wrote it last, and its run. */
+  operation: z.string().optional(),
+  run: z.string().optional(),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+  /** What was made, in the order in which it was. */
+  made: z.array(entrySchema),
+  /** Steps that each step of the plan needs; unmaking goes the other way. */
+  needs: z.record(z.string(), z.array(z.string())),
+  /** Steps whose things outlive the zone. */
+  shared: z.array(z.string()),
+});
+export type ZoneManifest = z.output<typeof zoneManifestSchema>;
+
+export const manifestKey = (zone: string, storePrefix = ''): string =>
+  `${storePrefix}zones/${zone}/manifest.json`;
+
+/** The manifest of a zone of which nothing is made yet. @param at time, ISO 8601 */
+export const newManifest = (plan: ZonePlan, spec: ZoneSpec, at: string): ZoneManifest => ({
+  format: 1,
+  zone: plan.zone,
+  environment: plan.environment,
+  domain: plan.domain,
+  accountId: plan.accountId,
+  region: plan.region,
+  imageId: plan.imageId,
+  spec,
+  plan: plan.hash,
+  state: 'creating',
+  createdAt: at,
+  updatedAt: at,
+  made: [],
+  needs: Object.fromEntries(plan.steps.map((step) => [step.step, dependenciesOf(step)])),
+  shared: plan.steps.filter((step) => step.shared).map(({ step }) => step),
+});
+
+/** Notes what a step made; a step that is made anew stands in its old place. */
+export function withMade(manifest: ZoneManifest, entry: ManifestEntry, at: string): ZoneManifest {
+  const there = manifest.made.some(({ step }) => step === entry.step);
+  const made = there
+    ? manifest.made.map((each) => (each.step === entry.step ? entry : each))
+    : [...manifest.made, entry];
+  return { ...manifest, made, updatedAt: at };
+}
+
+/** Forgets what a step made, once it is gone; succeeds when it is not there. */
+export const withoutMade = (manifest: ZoneManifest, step: string, at: string): ZoneManifest => ({
+  ...manifest,
+  made: manifest.made.filter((each) => each.step !== step),
+  updatedAt: at,
+});
+
+const NEXT: Readonly<Record<ZoneState, readonly ZoneState[]>> = {
+  creating: ['creating', 'active', 'destroying'],
+  active: ['active', 'destroying'],
+  destroying: ['destroying', 'destroyed'],
+  destroyed: ['destroyed'],
+};
+
+/** @throws {ZonewrightError} of type `Conflict` when the zone cannot get there from where it is */
+export function withState(manifest: ZoneManifest, state: ZoneState, at: string): ZoneManifest {
+  if (!NEXT[manifest.state].includes(state)) {
+    throw new ZonewrightError(
+      'Conflict',
+      `Cannot make zone "${manifest.zone}" ${state}: it is ${manifest.state}`,
+      { details: { zone: manifest.zone, from: manifest.state, to: state } },
+    );
+  }
+  return { ...manifest, state, updatedAt: at };
+}
