@@ -1,7 +1,6 @@
 /** Chooses what keeps sandboxes on one computer apart: an index with its addresses, and ports. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { SandboxError } from './errors.ts';
 import { namespacesOf } from './network/destroy.ts';
@@ -45,21 +44,29 @@ export function reserveIndex(home: string): Promise<number> {
 
 /** Gives back the index that `home` holds. */
 export function releaseIndex(home: string): void {
-  if (!existsSync(RESERVATIONS)) return;
-  for (const entry of readdirSync(RESERVATIONS)) {
-    const path = join(RESERVATIONS, entry);
-    if (/^index-\d+$/.test(entry) && readFileSync(path, 'utf8') === home) rmSync(path, { force: true });
+  const index = reservedIndex(home);
+  if (index !== undefined) rmSync(reservation(index), { force: true });
+}
+
+/** The index that `home` holds, which is known even when its state file is lost. */
+export function reservedIndex(home: string): number | undefined {
+  for (let index = 0; index < INDEXES; index++) {
+    if (holderOf(index) === home) return index;
   }
+  return undefined;
+}
+
+function holderOf(index: number): string | undefined {
+  return existsSync(reservation(index)) ? readFileSync(reservation(index), 'utf8') : undefined;
 }
 
 const reservation = (index: number): string => join(RESERVATIONS, `index-${index}`);
 
 async function isFree(index: number, home: string): Promise<boolean> {
-  const holder = existsSync(reservation(index)) ? readFileSync(reservation(index), 'utf8') : undefined;
+  const holder = holderOf(index);
   // A holder whose state is gone was removed without `down`; the network tells whether anything is left.
   if (holder !== undefined && holder !== home && readState(holder)) return false;
-  if (networkInterfaces()[computerLink(index)] || existsSync(`/sys/class/net/${computerLink(index)}`))
-    return false;
+  if (existsSync(`/sys/class/net/${computerLink(index)}`)) return false;
   return (await namespacesOf(index)).length === 0 && !isRouted(addressesOf(index));
 }
 

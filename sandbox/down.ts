@@ -1,14 +1,15 @@
 /** Takes the sandbox down, by its state file and by what is found, and proves that nothing is left. */
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { releaseIndex } from './addresses.ts';
+import { releaseIndex, reservedIndex } from './addresses.ts';
 import { SandboxError } from './errors.ts';
-import { findLeftovers } from './leftovers.ts';
+import { findLeftovers, loopDevicesBelow } from './leftovers.ts';
 import { destroySandboxResources } from './machines/cleanup.ts';
 import { machinesFolder } from './machines/disk.ts';
 import { endProcesses, markedProcesses } from './processes.ts';
 import { readState, sandboxHome } from './state.ts';
 import { withLock } from './toolchain/lock.ts';
+import { runCommand } from './toolchain/run.ts';
 
 const GRACE_MS = 10_000;
 const LOCK = '.lock';
@@ -36,12 +37,18 @@ export async function down({ home = sandboxHome(), signal }: DownOptions = {}): 
 /** The same for a caller that holds the lock. */
 export async function takeDown(home: string): Promise<boolean> {
   const state = readState(home);
-  const traces = { home, index: state?.addresses.index, instances: instancesOf(home) };
+  const index = state?.addresses.index ?? reservedIndex(home);
+  const traces = { home, index, instances: instancesOf(home) };
   const found = state !== undefined || (await findLeftovers(traces)).length > 0;
   // The last started first: workers before what they talk to, the front before its emulator.
   for (const running of state?.processes.toReversed() ?? []) await endProcesses([running], GRACE_MS);
-  await destroySandboxResources(home, traces.index);
-  await endProcesses(markedProcesses(home), GRACE_MS);
+  await removeResources(home, index);
+  const strays = markedProcesses(home);
+  if (strays.length > 0) {
+    // They may have made something anew meanwhile.
+    await endProcesses(strays, GRACE_MS);
+    await removeResources(home, index);
+  }
   const left = await findLeftovers(traces);
   if (left.length > 0) {
     throw new SandboxError(
@@ -54,6 +61,11 @@ export async function takeDown(home: string): Promise<boolean> {
   }
   releaseIndex(home);
   return found;
+}
+
+async function removeResources(home: string, index: number | undefined): Promise<void> {
+  for (const device of loopDevicesBelow(home)) await runCommand('losetup', ['--detach', `/dev/${device}`]);
+  await destroySandboxResources(home, index);
 }
 
 function instancesOf(home: string): readonly string[] {

@@ -47,7 +47,8 @@ function mountsBelow(folder: string): string[] {
 const unescapeMount = (path: string): string =>
   path.replace(/\\(\d{3})/g, (_match, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 
-function loopDevicesBelow(folder: string): string[] {
+/** Loop devices whose file lies below a folder. */
+export function loopDevicesBelow(folder: string): string[] {
   if (!existsSync('/sys/block')) return [];
   return readdirSync('/sys/block').filter((device) => {
     const backing = join('/sys/block', device, 'loop/backing_file');
