@@ -22,28 +22,34 @@ export class Account {
   state: OperationState = 'running';
   question: Question | undefined;
   paused: { by: string; since: string; reason: string } | undefined;
-  /** True once a wait has passed its progress deadline. */
-  stalled = false;
+  /** How many waits have passed their progress deadlines. */
+  stalled = 0;
   readonly decisions: Decision[] = [];
   readonly #steps = new Map<string, StepView>();
   readonly #waits = new Set<Wait>();
   readonly #startedAt = now();
   readonly #input: OperationInput & { readonly zone?: string | undefined };
   #published = '';
+  #publishedState: OperationState | undefined;
+  #questions = 0;
+  #undoing = '';
 
   constructor(input: OperationInput & { readonly zone?: string | undefined }) {
     this.#input = input;
   }
 
   step(step: string, change: Partial<StepView> & Pick<StepView, 'state'>): void {
-    const before = this.#steps.get(step) ?? { step, summary: step, state: 'waiting' };
+    const known: StepView = this.#steps.get(step) ?? { step, summary: step, state: 'waiting' };
+    // Once a step runs again, how it ended before is history.
+    const { endedAt: _endedAt, error: _error, ...fresh } = known;
+    const before: Partial<StepView> = change.state === 'running' || change.state === 'done' ? fresh : known;
     const times =
       change.state === 'running' || change.state === 'undoing'
         ? { startedAt: before.startedAt ?? now() }
         : change.state === 'waiting'
           ? {}
           : { endedAt: now() };
-    this.#steps.set(step, { ...before, ...times, ...change });
+    this.#steps.set(step, { step, summary: known.summary, ...before, ...times, ...change });
   }
 
   /** Notes a wait while `body` runs. */
@@ -55,7 +61,21 @@ export class Account {
       return await body();
     } finally {
       this.#waits.delete(noted);
+      this.publish();
     }
+  }
+
+  /** From now on it only undoes; `headline` says what. Nothing can be paused or decided any more. */
+  undoing(headline: string): void {
+    this.state = 'undoing';
+    this.#undoing = headline;
+    this.paused = undefined;
+    this.publish();
+  }
+
+  /** Id of the next question about a failure: never used twice, so that a late answer meets no later question. */
+  nextQuestionId(): string {
+    return `failure-${++this.#questions}`;
   }
 
   explain(): Explanation {
@@ -83,7 +103,7 @@ export class Account {
 
   shownState(): OperationState {
     if (this.state !== 'running') return this.state;
-    if (this.question || this.stalled) return 'blocked';
+    if (this.question || this.stalled > 0) return 'blocked';
     return this.paused || this.#waits.size > 0 ? 'waiting' : 'running';
   }
 
@@ -94,6 +114,8 @@ export class Account {
     this.#published = text;
     setCurrentDetails(text);
     upsertMemo({ explain: explanation });
+    if (explanation.state === this.#publishedState) return;
+    this.#publishedState = explanation.state;
     upsertSearchAttributes({ [SEARCH_ATTRIBUTES.state]: [explanation.state] });
   }
 
@@ -117,7 +139,7 @@ export class Account {
   #headline(waits: readonly Wait[]): string {
     if (this.question) return `asks: ${this.question.text}`;
     if (this.paused) return `paused by ${this.paused.by}`;
-    if (this.state === 'undoing') return 'undoing what was done';
+    if (this.state === 'undoing') return this.#undoing;
     if (waits.length > 0) return `waits for ${waits.map((wait) => wait.what).join(', ')}`;
     return this.state === 'running' ? 'at work' : this.state;
   }

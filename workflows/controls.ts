@@ -13,6 +13,9 @@ import {
 
 const refuse = (message: string) => ApplicationFailure.nonRetryable(message, 'Declined');
 
+/** Headline of an operation that was aborted. */
+export const ABORTED = 'aborted: undoing what was done';
+
 /** Answers `explain` and `progress`, and takes pause, resume, abort and decide. What makes no sense now is refused. */
 export function installControls(account: Account, abort: () => void): void {
   let aborting = false;
@@ -29,7 +32,7 @@ export function installControls(account: Account, abort: () => void): void {
   setHandler(progressQuery, () => account.progress());
   setHandler(
     pauseUpdate,
-    ({ actor, reason }) => {
+    ({ actor, reason = '' }) => {
       account.paused = { by: actor, reason, since: new Date().toISOString() };
       account.publish();
       return 'paused before its next step';
@@ -57,7 +60,7 @@ export function installControls(account: Account, abort: () => void): void {
   );
   setHandler(
     abortUpdate,
-    ({ actor, reason }) => {
+    ({ actor, reason = '' }) => {
       aborting = true;
       account.decisions.push({
         question: 'abort',
@@ -66,20 +69,21 @@ export function installControls(account: Account, abort: () => void): void {
         reason,
         at: new Date().toISOString(),
       });
-      account.paused = undefined;
+      account.undoing(ABORTED);
       abort();
       return 'aborting: what was done is being undone';
     },
     {
       validator: (args) => {
+        if (aborting && !ended()) throw refuse('Cannot abort: it is being aborted already');
         mustBeControl(args);
-        if (aborting) throw refuse('Cannot abort: it is being aborted already');
       },
     },
   );
   setHandler(
     decideUpdate,
-    ({ question, choice, reason, actor }) => {
+    ({ question, choice, reason = '', actor }) => {
+      account.question = undefined; // a second answer is refused, also one that arrives together with this one
       account.decisions.push({ question, choice, reason, actor, at: new Date().toISOString() });
       return `decided: ${choice}`;
     },

@@ -1,13 +1,14 @@
 import {
-  ActivityFailure,
   ApplicationFailure,
   CancellationScope,
   CancelledFailure,
   condition,
   isCancellation,
   scheduleActivity,
+  log,
   sleep,
   TemporalFailure,
+  TimeoutFailure,
   workflowInfo,
   type ActivityOptions,
 } from '@temporalio/workflow';
@@ -18,7 +19,7 @@ import { QUEUES, zoneQueue, type OperationInput } from '../domain/operations.ts'
 import { parse } from '../domain/parse.ts';
 import type { z } from 'zod';
 import { Account } from './account.ts';
-import { installControls } from './controls.ts';
+import { ABORTED, installControls } from './controls.ts';
 import { LOOK, UNDO, wait } from './retries.ts';
 import { rootMessage, sweep, unwind, type UndoEntry } from './undo.ts';
 
@@ -43,6 +44,12 @@ export interface Operation {
   readonly input: OperationInput & { readonly zone?: string | undefined };
   readonly account: Account;
   readonly undos: UndoEntry[];
+  /** Ids of what is shared with other operations: neither undone nor swept. */
+  readonly shared: Set<string>;
+  /** Plans at work; undo waits for them. */
+  readonly running: Set<Promise<unknown>>;
+  /** Why the operation ends; from then on no step starts and nothing is asked. */
+  ending: TemporalFailure | undefined;
   /** Resolves when not paused; throws when aborted or when another step's failure ends the operation. */
   gate(): Promise<void>;
   /** A read-only activity. */
@@ -80,18 +87,23 @@ export async function runOperation<S extends z.ZodType<OperationInput & { zone?:
   const root = new CancellationScope();
   const operation = makeOperation(input, account);
   installControls(account, () => root.cancel());
+  root.cancelRequested.catch(() => {
+    if (account.state === 'running') account.undoing(ABORTED);
+  });
   account.announce();
+  let result: R;
   try {
-    const result = await root.run(() => asFailures(() => body(operation, input)));
-    await unwindTemporary(operation);
-    account.state = 'done';
-    await close(operation, { outcome: 'done', result });
-    return result;
+    result = await root.run(() => asFailures(() => body(operation, input)));
+    // An abort may come together with the last answer; it was accepted, so it counts.
+    if (root.consideredCancelled) throw new CancelledFailure('Aborted');
   } catch (error) {
     // A bug in workflow code undoes nothing: the task is retried until fixed code is deployed.
     if (!(error instanceof TemporalFailure)) throw error;
-    throw await CancellationScope.nonCancellable(() => fail(operation, error));
+    const cause =
+      root.consideredCancelled && !isCancellation(error) ? new CancelledFailure('Aborted', [], error) : error;
+    throw await CancellationScope.nonCancellable(() => fail(operation, cause));
   }
+  return CancellationScope.nonCancellable(() => succeed(operation, result));
 }
 
 /** What `domain/` refuses (a plan that cannot be made) is a failure of the operation, not a bug of the workflow. */
@@ -120,16 +132,17 @@ function parseInput<S extends z.ZodType>(schema: S, raw: unknown): z.output<S> {
 
 function makeOperation(input: OperationInput & { zone?: string | undefined }, account: Account): Operation {
   const { workflowId, firstExecutionRunId } = workflowInfo();
-  const undos: UndoEntry[] = [];
-  let ending: TemporalFailure | undefined;
   const operation: Operation = {
     id: `${workflowId}.${firstExecutionRunId.slice(0, 8)}`,
     input,
     account,
-    undos,
+    undos: [],
+    shared: new Set(),
+    running: new Set(),
+    ending: undefined,
     gate: async () => {
-      if (account.paused) await condition(() => account.paused === undefined);
-      if (ending) throw ending;
+      if (account.paused) await condition(() => !account.paused || operation.ending !== undefined);
+      if (operation.ending) throw operation.ending;
     },
     check: async (name, args, summary, zone) => {
       await operation.gate();
@@ -143,32 +156,30 @@ function makeOperation(input: OperationInput & { zone?: string | undefined }, ac
       await operation.gate();
       return operation.orDecide(options.what, () => waitOnce(account, name, args, options), 'MachineFailed');
     },
-    ask: (question) => ask(account, input, question),
+    ask: (question) => ask(operation, question),
     orDecide: async (step, run, passing) => {
       for (let retries = 0; ; retries++) {
         try {
-          return await run(retries);
+          const result = await run(retries);
+          if (retries > 0) account.step(step, { state: 'done' });
+          return result;
         } catch (error) {
-          if (!(error instanceof TemporalFailure) || isCancellation(error) || ending) throw error;
+          if (!(error instanceof TemporalFailure) || isCancellation(error)) throw error;
+          if (operation.ending) throw operation.ending;
           if (passing !== undefined && failureType(error) === passing) throw error;
           const choice = await askAboutFailure(operation, step, error);
           if (choice === 'retry') continue;
-          ending =
-            choice === 'keep'
-              ? ApplicationFailure.create({
-                  type: KEEP,
-                  nonRetryable: true,
-                  message: rootMessage(error),
-                  cause: error,
-                })
-              : error;
-          throw ending;
+          operation.ending = choice === 'keep' ? keeping(error) : error;
+          throw operation.ending;
         }
       }
     },
   };
   return operation;
 }
+
+const keeping = (cause: TemporalFailure): TemporalFailure =>
+  ApplicationFailure.create({ type: KEEP, nonRetryable: true, message: rootMessage(cause), cause });
 
 const activity = <N extends CheckName>(
   name: N,
@@ -192,9 +203,10 @@ async function waitOnce<N extends CheckName>(
     const waiting = activity(name, args, { ...wait(giveUpMs), summary: `waiting for ${what}` }, zone);
     if (progressMs === undefined) return waiting;
     const slow = new CancellationScope();
+    let late = 0;
     const timer = slow.run(async () => {
       await sleep(progressMs, { summary: `progress deadline of: ${what}` });
-      account.stalled = true;
+      account.stalled += late = 1;
       account.publish();
     });
     timer.catch((error: unknown) => {
@@ -203,31 +215,35 @@ async function waitOnce<N extends CheckName>(
     try {
       return await waiting;
     } finally {
-      account.stalled = false;
+      account.stalled -= late;
       slow.cancel();
     }
   });
 }
 
 async function ask(
-  account: Account,
-  input: OperationInput,
+  operation: Operation,
   question: Pick<Question, 'id' | 'text' | 'choices' | 'default'>,
 ): Promise<string> {
-  // One question at a time: a person decides about one thing.
-  await condition(() => account.question === undefined);
+  const { account, input } = operation;
+  if (input.actor.startsWith('schedule:')) return question.default;
+  // One question at a time: a person decides about one thing. Of several that wait, one gets its turn.
+  while (account.question) await condition(() => account.question === undefined);
+  if (operation.ending) throw operation.ending;
   const at = new Date();
   const deadline = new Date(at.getTime() + input.questionDeadlineMs).toISOString();
-  const decided = account.decisions.length;
-  account.question = { ...question, askedAt: at.toISOString(), deadline };
+  const mine: Question = { ...question, askedAt: at.toISOString(), deadline };
+  const before = account.decisions.length;
+  const decision = () => account.decisions.slice(before).find((one) => one.question === mine.id);
+  account.question = mine;
   account.publish();
   try {
-    await condition(() => account.decisions.length > decided, input.questionDeadlineMs, {
+    await condition(() => decision() !== undefined, input.questionDeadlineMs, {
       summary: `deadline of question: ${question.text}`.slice(0, 200),
     });
-    return account.decisions[decided]?.choice ?? question.default;
+    return decision()?.choice ?? question.default;
   } finally {
-    account.question = undefined;
+    if (account.question === mine) account.question = undefined;
     account.publish();
   }
 }
@@ -238,19 +254,29 @@ async function askAboutFailure(operation: Operation, step: string, error: Tempor
   if (input.onFailure !== 'ask') return input.onFailure;
   if (input.actor.startsWith('schedule:')) return 'roll-back';
   return operation.ask({
-    id: `failure-${account.decisions.length + 1}`,
+    id: account.nextQuestionId(),
     text: `"${step}" failed: ${rootMessage(error)}`.slice(0, 2_000),
     choices: ['retry', 'roll-back', 'keep'],
     default: 'roll-back',
   });
 }
 
-async function unwindTemporary(operation: Operation): Promise<void> {
-  const temporary = operation.undos.filter((entry) => entry.temporary);
-  if (temporary.length === 0) return;
-  const stuck = await unwind(temporary, operation.account);
-  const left = await sweep({ operation: operation.id }, keptIds(operation));
-  if (stuck.length + left.length > 0) throw leftover(operation, stuck, left);
+/** Removes what is temporary and writes the record. What cannot be removed fails the operation; the rest stays. */
+async function succeed<R>(operation: Operation, result: R): Promise<R> {
+  const { account, undos } = operation;
+  const temporary = undos.filter((entry) => entry.temporary);
+  let stuck: string[] = [];
+  let left: string[] = [];
+  if (temporary.length > 0) {
+    account.undoing('removing what is temporary');
+    stuck = await unwind(temporary, account);
+    left = await sweep({ operation: operation.id }, keptIds(operation));
+  }
+  const clean = stuck.length + left.length === 0;
+  account.state = clean ? 'done' : 'failed';
+  await close(operation, { outcome: 'done', result, ...(clean ? {} : { left: [...stuck, ...left] }) });
+  if (!clean) throw leftover(operation, stuck, left);
+  return result;
 }
 
 /** Ids of what shall stay: everything made that is not temporary. */
@@ -259,7 +285,7 @@ const keptIds = (operation: Operation): ReadonlySet<string> => {
   const kept = operation.undos
     .filter((entry) => !entry.temporary)
     .map((entry) => made.get(entry.input.owner.step));
-  return new Set(kept.filter((id) => id !== undefined));
+  return new Set([...operation.shared, ...kept.filter((id) => id !== undefined)]);
 };
 
 /** Ends a failed or aborted operation; returns what its caller shall see. */
@@ -267,13 +293,21 @@ async function fail(operation: Operation, error: TemporalFailure): Promise<Tempo
   const { account, undos } = operation;
   const kept = error instanceof ApplicationFailure && error.type === KEEP;
   const outcome = kept ? 'kept' : isCancellation(error) ? 'aborted' : 'rolled back';
-  account.state = 'undoing';
-  account.publish();
+  operation.ending ??= error;
+  account.undoing(outcome === 'aborted' ? ABORTED : 'undoing what was done');
+  // A step is undone only after its do has closed, also where the operation does several plans at the same time.
+  await Promise.allSettled(operation.running);
   const entries = kept ? undos.filter((entry) => entry.temporary) : undos;
   const stuck = await unwind(entries, account);
-  const left = kept ? [] : await sweep({ operation: operation.id }, new Set());
+  const left = kept ? [] : await sweep({ operation: operation.id }, operation.shared);
   account.state = 'failed';
-  await close(operation, { outcome, error: rootMessage(error), left: [...stuck, ...left] });
+  try {
+    await close(operation, { outcome, error: rootMessage(error), left: [...stuck, ...left] });
+  } catch (unwritten) {
+    // Why the operation failed is worth more than why its record cannot be written.
+    if (!(unwritten instanceof ApplicationFailure)) throw unwritten;
+    log.error('Cannot write the record', { operation: operation.id, error: unwritten });
+  }
   if (stuck.length + left.length > 0) return leftover(operation, stuck, left, error);
   if (outcome === 'aborted') {
     return ApplicationFailure.create({
@@ -294,10 +328,13 @@ async function fail(operation: Operation, error: TemporalFailure): Promise<Tempo
 
 /** Our own type of a failure, found under the wrappers that Temporal puts around it. */
 export function failureType(error: unknown): string {
-  if (error instanceof ApplicationFailure && error.type && error.type !== KEEP) return error.type;
+  if (error instanceof ApplicationFailure && error.type && error.type !== KEEP) {
+    // A wait that was given up asks nobody to try again.
+    return error.type === 'NotYet' ? 'GateFailed' : error.type;
+  }
   if (error instanceof CancelledFailure) return 'Aborted';
   if (error instanceof Error && error.cause !== undefined) return failureType(error.cause);
-  return error instanceof ActivityFailure ? 'CloudUnavailable' : 'GateFailed';
+  return error instanceof TimeoutFailure ? 'CloudUnavailable' : 'GateFailed';
 }
 
 function leftover(operation: Operation, stuck: readonly string[], left: readonly string[], cause?: Error) {
@@ -331,9 +368,19 @@ async function close(operation: Operation, end: Readonly<Record<string, unknown>
     steps,
     ...end,
   };
-  await scheduleActivity('record.write', [{ operation: operation.id, content }], {
-    ...UNDO,
-    taskQueue: QUEUES.aws,
-    summary: 'writing the record',
-  });
+  try {
+    await scheduleActivity('record.write', [{ operation: operation.id, content }], {
+      ...UNDO,
+      taskQueue: QUEUES.aws,
+      summary: 'writing the record',
+    });
+  } catch (error) {
+    if (!(error instanceof TemporalFailure)) throw error;
+    throw ApplicationFailure.create({
+      type: failureType(error),
+      nonRetryable: true,
+      message: `Cannot write the record of "${operation.id}": ${rootMessage(error)}`,
+      cause: error,
+    });
+  }
 }

@@ -1,5 +1,6 @@
-import { isCancellation, scheduleActivity } from '@temporalio/workflow';
+import { isCancellation, scheduleActivity, TemporalFailure } from '@temporalio/workflow';
 import type { EffectInput } from '../activities/effect.ts';
+import { ZonewrightError } from '../domain/errors.ts';
 import { dependenciesOf, layersOf, resolveOutputs, type PlannedStep } from '../domain/plan.ts';
 import { resources, type Kind } from '../domain/resources/index.ts';
 import type { Owner } from '../domain/resources/resource.ts';
@@ -36,10 +37,22 @@ export interface ApplyOptions {
  * Does the steps of a plan, each as soon as those it needs are done. The first failure that is not overcome lets
  * what runs come to its end, starts nothing more, and is thrown.
  */
-export async function applyPlan(
+export function applyPlan(
   operation: Operation,
   steps: readonly PlannedStep[],
   options: ApplyOptions = {},
+): Promise<Refs> {
+  const plan = applySteps(operation, steps, options);
+  operation.running.add(plan);
+  const done = () => operation.running.delete(plan);
+  plan.then(done, done);
+  return plan;
+}
+
+async function applySteps(
+  operation: Operation,
+  steps: readonly PlannedStep[],
+  options: ApplyOptions,
 ): Promise<Refs> {
   const refs = new Map<string, Ref>(options.refs ?? []);
   const running = new Map<string, Promise<void>>();
@@ -62,10 +75,14 @@ export async function applyPlan(
     }
   }
   const ended = await Promise.allSettled(running.values());
-  const failed = ended.find((one) => one.status === 'rejected');
-  if (failed) throw failed.reason;
-  return refs;
+  const reasons = ended.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+  if (reasons.length === 0) return refs;
+  // A bug comes first: it undoes nothing. Then what was decided, with which all later steps were refused.
+  throw reasons.find((reason) => !isFailure(reason)) ?? operation.ending ?? reasons[0];
 }
+
+const isFailure = (reason: unknown): boolean =>
+  reason instanceof TemporalFailure || reason instanceof ZonewrightError;
 
 async function applyStep(
   operation: Operation,
@@ -89,7 +106,7 @@ async function applyStep(
     }
   };
   register();
-  const ref = await operation.orDecide(step, async (retries) => {
+  const ref = await operation.orDecide(step, async () => {
     operation.account.step(step, { state: 'running', summary });
     try {
       return await createAndSettle(kind, inputOf(), summary, zone);
@@ -101,11 +118,12 @@ async function applyStep(
         taskQueue: queueOf(kind, zone),
         summary: `removing failed ${step}`,
       });
-      incarnation = (options.incarnation ?? 1) + retries + 1;
+      incarnation += 1;
       register();
       throw error;
     }
   });
+  if (planned.shared) operation.shared.add(ref.id);
   operation.account.step(step, { state: 'done', made: ref.id });
   options.onMade?.({ step, kind, owner: inputOf().owner, plan, ref });
   return ref;

@@ -55,6 +55,9 @@ async function undoOne({ kind, input, zone }: UndoEntry, account: Account, stuck
   }
 }
 
+/** After so many looks that are not clean, a person has to look. */
+const MAX_LOOKS = 4;
+
 /**
  * Proves that nothing of the scope is left but `kept`: looked for twice, the second time after every request that may
  * still be under way has taken effect or died. What turns up late is removed and looked for again.
@@ -64,15 +67,20 @@ export async function sweep(scope: SweepScope, kept: ReadonlySet<string>): Promi
     const options = { ...LOOK, taskQueue: QUEUES.aws };
     let clean = 0;
     let found: SweepResult = { left: [], againAfterMs: 0 };
-    for (let round = 1; round <= 4 && clean < 2; round++) {
-      found = await scheduleActivity<SweepResult>('sweep', [{ scope, kept: [...kept], remove: true }], {
-        ...options,
-        summary: `looking for leftovers (${round})`,
-      });
-      clean = found.left.length === 0 ? clean + 1 : 0;
-      if (clean < 2) await sleep(found.againAfterMs, { summary: 'letting late requests land' });
+    try {
+      for (let round = 1; clean < 2 && (round <= MAX_LOOKS || clean > 0); round++) {
+        found = await scheduleActivity<SweepResult>('sweep', [{ scope, kept: [...kept], remove: true }], {
+          ...options,
+          summary: `looking for leftovers (${round})`,
+        });
+        clean = found.left.length === 0 ? clean + 1 : 0;
+        if (clean < 2) await sleep(found.againAfterMs, { summary: 'letting late requests land' });
+      }
+    } catch (error) {
+      if (!(error instanceof TemporalFailure)) throw error;
+      return [`unknown, since it cannot be looked up (${rootMessage(error)})`];
     }
-    return clean >= 2 ? [] : found.left.map(({ kind, id }) => `${kind} ${id}`);
+    return found.left.map(({ kind, id }) => `${kind} ${id}`);
   });
 }
 
