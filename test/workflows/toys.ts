@@ -1,0 +1,155 @@
+/** Toy operations: real kinds' names, toy plans. Bundled for the tests of the frame that every operation runs in. */
+import { ApplicationFailure } from '@temporalio/workflow';
+import { z } from 'zod';
+import { operationInput } from '../../domain/operations.ts';
+import { output, type PlannedStep } from '../../domain/plan.ts';
+import { runOperation, type Operation, type WaitOptions } from '../../workflows/operation.ts';
+import { applyPlan } from '../../workflows/steps.ts';
+
+const toyInput = operationInput.extend({
+  zone: z.string().optional(),
+  /** Asks before anything is made. */
+  approval: z.boolean().default(false),
+  /** Makes something temporary first. */
+  scaffold: z.boolean().default(false),
+  /** Makes something first that is shared with others and outlives every operation. */
+  shared: z.boolean().default(false),
+  /** Looks something up after the plan. */
+  look: z.boolean().default(false),
+  /** Waits for something after the plan. */
+  wait: z.strictObject({ giveUpMs: z.number(), progressMs: z.number().optional() }).optional(),
+});
+export type ToyInput = z.input<typeof toyInput>;
+
+const toy = { name: 'toy' };
+const network = { vpcId: output('vpc'), availabilityZone: 'eu-central-1a' };
+
+/** Six steps in three layers: a VPC and a role; two subnets and a group; a machine. */
+export const toyPlan: readonly PlannedStep[] = [
+  {
+    ...toy,
+    step: 'vpc',
+    kind: 'vpc',
+    plan: { cidr: '172.16.0.0/23' },
+    summary: 'creating VPC 172.16.0.0/23',
+  },
+  {
+    ...toy,
+    step: 'role',
+    kind: 'role',
+    plan: { roleName: 'toy', statements: [] },
+    summary: 'creating role toy',
+  },
+  {
+    ...toy,
+    step: 'subnet-a',
+    kind: 'subnet',
+    plan: { ...network, cidr: '172.16.0.0/26' },
+    summary: 'creating subnet 172.16.0.0/26',
+  },
+  {
+    ...toy,
+    step: 'subnet-b',
+    kind: 'subnet',
+    plan: { ...network, cidr: '172.16.0.64/26' },
+    summary: 'creating subnet 172.16.0.64/26',
+  },
+  {
+    ...toy,
+    step: 'group',
+    kind: 'security-group',
+    plan: { vpcId: output('vpc'), groupName: 'toy', description: 'toy' },
+    summary: 'creating security group toy',
+  },
+  {
+    ...toy,
+    step: 'machine',
+    kind: 'instance',
+    plan: {
+      imageId: 'ami-toy',
+      instanceType: 't3.small',
+      subnetId: output('subnet-a'),
+      securityGroupIds: [output('group')],
+      profileName: 'toy',
+      userData: '#cloud-config',
+      shutdownBehavior: 'stop',
+    },
+    after: ['role', 'subnet-b'],
+    summary: 'launching machine toy',
+  },
+];
+
+const scaffold: readonly PlannedStep[] = [
+  { ...toy, step: 'scaffold', kind: 'vpc', plan: { cidr: '10.0.0.0/24' }, summary: 'creating scaffold' },
+];
+const sharedStep: readonly PlannedStep[] = [
+  {
+    ...toy,
+    step: 'name-servers',
+    kind: 'delegation-set',
+    plan: { callerReference: 'toy' },
+    summary: 'finding name servers',
+    shared: true,
+  },
+];
+
+/** Activities of the toys are in no table, so their names are not known to the types. */
+interface ToyOperation {
+  check(name: string, input: unknown, summary: string): Promise<unknown>;
+  waitFor(name: string, input: unknown, options: WaitOptions): Promise<unknown>;
+}
+const asToy = (operation: Operation): ToyOperation => operation as unknown as ToyOperation;
+
+/** Approval, six steps, a look, a wait. */
+export function ToyZone(raw: unknown): Promise<{ machine: string | undefined }> {
+  return runOperation(toyInput, raw, async (operation, input) => {
+    if (input.approval) await approved(operation);
+    if (input.scaffold) await applyPlan(operation, scaffold, { temporary: true });
+    if (input.shared) await applyPlan(operation, sharedStep);
+    const refs = await applyPlan(operation, toyPlan);
+    if (input.look) await asToy(operation).check('toy.look', {}, 'looking at the toy');
+    if (input.wait) await waitForToy(operation, input.wait);
+    return { machine: refs.get('machine')?.id };
+  });
+}
+
+async function approved(operation: Operation): Promise<void> {
+  const question = {
+    id: 'approve',
+    text: 'Make the toy zone?',
+    choices: ['approve', 'reject'],
+    default: 'reject',
+  };
+  if ((await operation.ask(question)) !== 'approve') {
+    throw ApplicationFailure.nonRetryable('Plan of the toy zone was not approved', 'Declined');
+  }
+}
+
+async function waitForToy(
+  operation: Operation,
+  wait: NonNullable<z.output<typeof toyInput>['wait']>,
+): Promise<void> {
+  const { giveUpMs, progressMs } = wait;
+  await asToy(operation).waitFor(
+    'toy.settled',
+    {},
+    { what: 'the toy to settle', giveUpMs, ...(progressMs === undefined ? {} : { progressMs }) },
+  );
+}
+
+/** Two plans at the same time, as an operation may do it. */
+export function ToyTwins(raw: unknown): Promise<void> {
+  return runOperation(toyInput, raw, async (operation) => {
+    const left = toyPlan.filter(({ step }) => step === 'vpc');
+    const right = toyPlan.filter(({ step }) => step === 'role');
+    await Promise.all([applyPlan(operation, left), applyPlan(operation, right)]);
+  });
+}
+
+/** Has a bug after its first layer; `toys-fixed.ts` holds the fixed code. */
+export function ToyBroken(raw: unknown): Promise<string> {
+  return runOperation(toyInput, raw, async (operation) => {
+    const refs = await applyPlan(operation, toyPlan.slice(0, 2));
+    return (refs.get('no such step') as { id: string }).id;
+  });
+}
