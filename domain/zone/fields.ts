@@ -45,7 +45,7 @@ const RESERVED = /^([a-z0-9.-]+\.)?(kubernetes\.io|k8s\.io|zonewright\.dev)\//;
 
 export const labels = z
   .record(
-    text(LABEL_KEY, 'the key of a Kubernetes label, e.g. "example.com/team"').refine(
+    text(LABEL_KEY, 'one of a Kubernetes label, e.g. "example.com/team"').refine(
       (key) => !RESERVED.test(key),
       { error: 'outside kubernetes.io, k8s.io and zonewright.dev, which are set by zonewright' },
     ),

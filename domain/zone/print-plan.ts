@@ -47,7 +47,7 @@ function groupBlock(group: string, title: string, steps: readonly PlannedStep[])
   return [
     [
       `${title}: ${own.length - shared.length} to make${shared.length > 0 ? `, ${shared.length} shared with other zones` : ''}`,
-      ...columns([...counts].map(([kind, count]) => [String(count).padStart(3), resources[kind].noun])),
+      ...[...counts].map(([kind, count]) => `  ${String(count).padStart(3)} × ${resources[kind].noun}`),
     ],
   ];
 }
