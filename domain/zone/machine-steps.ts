@@ -130,6 +130,7 @@ const certificates = (layout: ZoneLayout, machine: MachinePlan): PlannedStep => 
   summary: `signing the certificates of ${machine.name}`,
   plan: {
     bucket: layout.facts.bucket,
+    ...(layout.facts.storePrefix === '' ? {} : { storePrefix: layout.facts.storePrefix }),
     authorities: authoritiesFolder(layout),
     roleId: output(roleStep(machine.role)),
     instanceId: output(instanceStep(machine.name)),
