@@ -1,7 +1,8 @@
+import { etcdEndpoints } from './configuration.ts';
 import { delegates, DELEGATION, HOSTED_ZONE, namingSteps } from './dns-steps.ts';
 import { apiEndpoint, machinesOf, type ZoneLayout } from './layout.ts';
 import { borderAddress } from './network-steps.ts';
-import { admissionStep, etcdEndpoints, instanceStep } from './machine-steps.ts';
+import { admissionStep, instanceStep } from './machine-steps.ts';
 
 /** A wait for the world outside: the zone's name must resolve before anything boots in it. */
 export interface DelegationGate {

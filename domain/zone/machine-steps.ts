@@ -1,12 +1,11 @@
 import type { MachineConfigInput } from '../machine-config.ts';
-import { memberName } from '../machine-config.ts';
-import { zoneQueue } from '../operations.ts';
 import { AUTHORITY_IDS } from '../pki/authorities.ts';
 import { nodeName, type MachineRole } from '../pki/facts.ts';
 import { output, type Output, type PlannedStep } from '../plan.ts';
 import { authoritiesFolder, authorityStep, profileStep, roleStep } from './access-steps.ts';
+import { machineConfig } from './configuration.ts';
 import { namingSteps } from './dns-steps.ts';
-import { apiEndpoint, machinesOf, type MachinePlan, type ZoneLayout } from './layout.ts';
+import { machinesOf, type MachinePlan, type ZoneLayout } from './layout.ts';
 import {
   borderAddress,
   privateRoute,
@@ -16,7 +15,6 @@ import {
   subnetStep,
 } from './network-steps.ts';
 import { rulesStep, securityGroupStep } from './security-groups.ts';
-import { companionsOf } from './versions.ts';
 
 /** Renders a machine's user data; it lives in `machine/`, which plans do not import. */
 export type UserDataOf = (config: MachineConfigInput) => string;
@@ -66,49 +64,6 @@ function instance(layout: ZoneLayout, machine: MachinePlan, userDataOf: UserData
 /** Routes without which a machine would boot into silence: its own, and that of the NAT gateway behind it. */
 const waysOut = ({ role, subnet }: MachinePlan): string[] =>
   role === 'border' ? [PUBLIC_ROUTE] : [privateRoute(subnet.replace('private-', '')), PUBLIC_ROUTE];
-
-export function machineConfig(layout: ZoneLayout, machine: MachinePlan): MachineConfigInput {
-  const { spec, facts, zone, domain, addresses } = layout;
-  const { role, slot, podCidr } = machine;
-  const directors = machinesOf(layout, 'director');
-  return {
-    zone,
-    environment: spec.environment.domain,
-    domain,
-    role,
-    slot,
-    region: spec.region,
-    bucket: facts.bucket,
-    storePrefix: facts.storePrefix,
-    cluster: {
-      podCidr: addresses.podCidr,
-      serviceCidr: addresses.serviceCidr,
-      ...(podCidr === undefined ? {} : { nodePodCidr: podCidr }),
-      apiEndpoint: apiEndpoint(layout),
-      etcd: {
-        initialCluster: directors
-          .map((director) => `${memberName(director.slot)}=https://${director.privateIp}:2380`)
-          .join(','),
-        token: domain,
-        endpoints: etcdEndpoints(layout),
-      },
-      dnsIp: addresses.dnsServiceIp,
-      versions: { kubernetes: spec.kubernetes.version, ...companionsOf(spec.kubernetes.version) },
-    },
-    ...(role === 'border'
-      ? {
-          zoneWorker: {
-            temporalAddress: facts.temporal.address,
-            namespace: facts.temporal.namespace,
-            taskQueue: zoneQueue(zone),
-          },
-        }
-      : {}),
-  };
-}
-
-export const etcdEndpoints = (layout: ZoneLayout): string[] =>
-  machinesOf(layout, 'director').map(({ privateIp }) => `https://${privateIp}:2379`);
 
 const elasticIp = (layout: ZoneLayout, machine: MachinePlan): PlannedStep => ({
   step: elasticIpStep(machine.name),
