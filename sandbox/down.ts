@@ -11,7 +11,8 @@ import { readState, sandboxHome } from './state.ts';
 import { withLock } from './toolchain/lock.ts';
 import { runCommand } from './toolchain/run.ts';
 
-const GRACE_MS = 10_000;
+/** Short, since their state goes with them; Temporal alone would take ten seconds. */
+const GRACE_MS = 2_000;
 const LOCK = '.lock';
 /** Layers of baked images, and the lock that is held meanwhile. */
 const KEPT: readonly string[] = ['images', LOCK];

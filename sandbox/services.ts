@@ -77,7 +77,8 @@ const front: Service = {
     listens: [new URL(state.awsEndpoint).host],
   }),
   ready: ({ state }) => answers(`${state.awsEndpoint}/_sandbox/health`),
-  readyTimeoutMs: 180_000,
+  // The first one builds the source image.
+  readyTimeoutMs: 300_000,
 };
 
 const SEARCH_ATTRIBUTES = ['ZonewrightZone', 'ZonewrightState', 'ZonewrightOperation', 'ZonewrightActor'];

@@ -59,7 +59,11 @@ const child = spawn(node, [join(ROOT, file), ...args], {
   stdio: 'inherit',
   env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH ?? ''}` },
 });
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) process.on(signal, () => child.kill(signal));
+// A terminal sends its signals to the child as well; passed on, they would count twice.
+const fromTerminal = process.stdin.isTTY ? ['SIGINT', 'SIGQUIT'] : [];
+for (const signal of ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => fromTerminal.includes(signal) || child.kill(signal));
+}
 child.on('error', (error) => fail(`Cannot run "${node}": ${error.message}`));
 child.on('close', (code, signal) => {
   process.exitCode = code ?? 128 + (constants.signals[signal] ?? 0);
