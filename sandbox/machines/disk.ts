@@ -1,6 +1,6 @@
 /** The disk of a machine: its own overlay layer, and a plain folder for containerd, which cannot live on an overlay. */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { run } from '../network/commands.ts';
 import { MachineError } from './errors.ts';
@@ -44,18 +44,15 @@ export async function prepareDisk(disk: Disk, spec: MachineSpec): Promise<void> 
   }
   for (const folder of [disk.root, disk.upper, disk.work]) await mkdir(folder, { recursive: true });
   if (existsSync(disk.containerd)) return;
-  const source = await uppermostContainerd(spec.layers);
+  const source = uppermostContainerd(spec.layers);
   // Copied from the layer, not through an overlay, which would swallow the whiteouts of container images.
   if (source === undefined) await mkdir(disk.containerd, { mode: 0o711 });
   else await run('cp', ['-a', '--reflink=auto', source, disk.containerd]);
 }
 
-async function uppermostContainerd(layers: readonly string[]): Promise<string | undefined> {
-  for (const layer of layers) {
-    const folder = join(layer, CONTAINERD);
-    if (existsSync(folder) && (await readdir(folder)).length > 0) return folder;
-  }
-  return undefined;
+/** A captured layer holds all of containerd's content, so what lower ones hold does not count. */
+function uppermostContainerd(layers: readonly string[]): string | undefined {
+  return layers.map((layer) => join(layer, CONTAINERD)).find((folder) => existsSync(folder));
 }
 
 /** Options of the overlay mount. Features that make a layer depend on those below it by more than names stay off. */
@@ -69,7 +66,7 @@ export async function captureDisk(disk: Disk, folder: string): Promise<void> {
   if (!existsSync(disk.upper))
     throw new MachineError(`Cannot capture "${disk.folder}": expected a machine that was booted`);
   const own = join(disk.upper, CONTAINERD);
-  if (existsSync(disk.containerd) && (await readdir(disk.containerd)).length > 0) {
+  if (existsSync(disk.containerd)) {
     await mkdir(dirname(own), { recursive: true });
     await rm(own, { recursive: true, force: true });
     await rename(disk.containerd, own);

@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { open, rm, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Network } from '../network/model.ts';
 import { makeCgroups, removeCgroups } from './cgroups.ts';
 import { removeMachines } from './cleanup.ts';
@@ -10,16 +11,18 @@ import type { Disk } from './disk.ts';
 import { MachineError } from './errors.ts';
 import { REBOOT_STATUS, launch } from './launch.ts';
 import type { ExitReason, MachineSpec, Machines } from './model.ts';
-import { eventually, initOf, killNow, startTicks } from './processes.ts';
+import { eventually, initOf, signal, startTicks } from './processes.ts';
 
 /** EC2 keeps this much of a console. */
 const CONSOLE_BYTES = 64 * 1024;
 const BOOT_MILLISECONDS = 20_000;
+/** SIGRTMIN+3: systemd halts. */
+const HALT_SIGNAL = 37;
 
 export interface MachinesSettings {
   /** Folder of the sandbox; machines live in `machines/` below it. */
   readonly home: string;
-  readonly network: Pick<Network, 'machineNamespace' | 'setLink'>;
+  readonly network: Pick<Network, 'machineNamespace' | 'setLink' | 'renewMachine'>;
 }
 
 interface Running {
@@ -43,6 +46,9 @@ class SystemdMachines implements Machines {
   /** Calls about one machine are carried out one after another. */
   readonly #queues = new Map<string, Promise<unknown>>();
   readonly #cutOff = new Set<string>();
+  /** Interfaces that a machine was booted with before. */
+  readonly #used = new Set<string>();
+  #closed = false;
 
   constructor(settings: MachinesSettings) {
     this.#settings = settings;
@@ -115,6 +121,7 @@ class SystemdMachines implements Machines {
   }
 
   async destroy(): Promise<void> {
+    this.#closed = true;
     const machines = [...this.#running.values()];
     await Promise.all(machines.map((machine) => this.#kill(machine)));
     await removeMachines(this.#settings.home);
@@ -126,10 +133,14 @@ class SystemdMachines implements Machines {
 
   async #boot(spec: MachineSpec): Promise<void> {
     if (this.#running.has(spec.instanceId)) return;
+    if (this.#closed) {
+      throw new MachineError(
+        `Cannot boot machine "${spec.instanceId}": expected a sandbox that is not taken down`,
+      );
+    }
     const disk = this.#disk(spec.instanceId);
     await prepareDisk(disk, spec);
-    if (this.#cutOff.delete(spec.interfaceId)) await this.#settings.network.setLink(spec.interfaceId, true);
-    const namespace = this.#settings.network.machineNamespace(spec.interfaceId);
+    const namespace = await this.#prepareNetwork(spec.interfaceId);
     const child = launch(spec, disk, makeCgroups(spec.instanceId), namespace);
     const machine = this.#watch(spec, child);
     const record = { instanceId: spec.instanceId, pid: machine.pid, startTicks: startTicks(machine.pid) };
@@ -143,44 +154,61 @@ class SystemdMachines implements Machines {
     );
   }
 
+  /** A kernel that boots finds its interfaces as the network gave them, whatever ran with them before. */
+  async #prepareNetwork(interfaceId: string): Promise<string> {
+    const { network } = this.#settings;
+    if (this.#used.has(interfaceId)) await network.renewMachine?.(interfaceId);
+    this.#used.add(interfaceId);
+    if (this.#cutOff.delete(interfaceId)) await network.setLink(interfaceId, true);
+    return network.machineNamespace(interfaceId);
+  }
+
   #watch(spec: MachineSpec, child: ChildProcess): Running {
     const { promise: ended, resolve } = Promise.withResolvers<void>();
-    const machine: Running = { spec, pid: child.pid ?? 0, expected: false, ended };
+    child.once('error', () => resolve());
+    if (child.pid === undefined) {
+      throw new MachineError(`Cannot boot machine "${spec.instanceId}": expected to start a process`);
+    }
+    const machine: Running = { spec, pid: child.pid, expected: false, ended };
     this.#running.set(spec.instanceId, machine);
-    child.once('exit', (status) => {
-      void this.#finish(machine, status).finally(resolve);
-    });
-    child.once('error', () => {
-      this.#running.delete(spec.instanceId);
-      resolve();
-    });
+    child.once('exit', (status) => void this.#finish(machine, status).then(resolve));
     return machine;
   }
 
   async #finish(machine: Running, status: number | null): Promise<void> {
     const { instanceId } = machine.spec;
+    // What cannot be removed now is removed, or complained of, together with the machine.
+    await removeCgroups(instanceId).catch(() => undefined);
     this.#running.delete(instanceId);
-    await removeCgroups(instanceId);
     if (machine.expected) return;
     const reason = status === 0 ? 'poweroff' : status === REBOOT_STATUS ? 'reboot' : 'killed';
+    this.#tell(instanceId, reason);
+    if (reason === 'reboot') void this.boot(machine.spec).catch(() => this.#tell(instanceId, 'killed'));
+  }
+
+  #tell(instanceId: string, reason: ExitReason): void {
     for (const listener of this.#listeners) listener(instanceId, reason);
-    if (reason === 'reboot') await this.boot(machine.spec);
   }
 
   async #stop(instanceId: string, graceSeconds: number): Promise<void> {
     const machine = this.#running.get(instanceId);
     if (machine === undefined) return;
     machine.expected = true;
-    process.kill(machine.pid, 'SIGTERM');
-    if (await eventually(graceSeconds * 1000, () => !this.#running.has(instanceId))) await machine.ended;
-    else await this.#kill(machine);
+    const end = performance.now() + graceSeconds * 1000;
+    // systemd takes note of the signal only once it is up, so it is sent until it worked; a repeat changes nothing.
+    while (this.#running.has(instanceId) && performance.now() < end) {
+      signal(initOf(machine.pid), HALT_SIGNAL);
+      await Promise.race([machine.ended, sleep(250)]);
+    }
+    await this.#kill(machine);
   }
 
   /** The machine's first process takes all others with it; its manager then ends by itself. */
   async #kill(machine: Running): Promise<void> {
     machine.expected = true;
-    const init = initOf(machine.pid);
-    killNow(init === undefined ? [machine.pid] : [init]);
+    if (this.#running.get(machine.spec.instanceId) === machine) {
+      signal(initOf(machine.pid) ?? machine.pid, 'SIGKILL');
+    }
     await machine.ended;
   }
 

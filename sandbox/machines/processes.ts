@@ -51,14 +51,18 @@ export function managersOf(folder: string): number[] {
   });
 }
 
-/** SIGKILL; a process that is gone already is what was wanted. */
+/** SIGKILL to each. */
 export function killNow(pids: Iterable<number>): void {
-  for (const pid of pids) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-    }
+  for (const pid of pids) signal(pid, 'SIGKILL');
+}
+
+/** Signals a process; one that is gone already needs no signal. */
+export function signal(pid: number | undefined, what: NodeJS.Signals | number): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(pid, what);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

@@ -122,6 +122,8 @@ export interface Network {
   internetNamespace(): string;
   /** Takes the interface's link down (packets vanish, no FIN is seen) or up again. */
   setLink(interfaceId: string, up: boolean): Promise<void>;
+  /** Gives the interface a fresh namespace: links, addresses and rules that a machine made in it do not outlive its boot. */
+  renewMachine?(interfaceId: string): Promise<void>;
 }
 
 /** What `openNetwork` returns: a network that also tells those who serve inside it. */

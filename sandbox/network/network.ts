@@ -47,6 +47,7 @@ export async function openNetwork(settings: NetworkSettings): Promise<Observable
     internetNamespace: () => namespacePath(internetName(index)),
     routerNamespace: (vpcId) => namespacePath(routerName(index, vpcId)),
     setLink: (interfaceId, up) => state.setLink(interfaceId, up),
+    renewMachine: (interfaceId) => state.renewMachine(interfaceId),
     onApplied: (listener) => state.onApplied(listener),
   };
 }
@@ -128,9 +129,35 @@ class NetworkState {
     });
   }
 
+  /** Takes the interface's namespace and link out of the plan and puts them back. */
+  renewMachine(interfaceId: string): Promise<void> {
+    return this.#enqueue(async () => {
+      const bare = withoutMachine(
+        this.#plan,
+        machineName(this.#settings.addresses.index, interfaceId),
+        interfaceId,
+      );
+      await applyDifference(this.#plan, bare);
+      await applyDifference(bare, this.#plan);
+    });
+  }
+
   #enqueue(task: () => Promise<void>): Promise<void> {
     const result = this.#queue.then(task);
     this.#queue = result.catch(() => undefined);
     return result;
   }
+}
+
+function withoutMachine(plan: NetworkPlan, namespace: string, interfaceId: string): NetworkPlan {
+  const link = interfaceLink(interfaceId);
+  const others = plan.namespaces.filter((each) => each.name !== namespace);
+  return {
+    // What the router holds for the link goes with it and has to be made again.
+    namespaces: others.map((each) => ({
+      ...each,
+      steps: each.steps.filter((step) => !step.add.split(' ').includes(link)),
+    })),
+    links: plan.links.filter(({ ends }) => ends.every((end) => end.namespace !== namespace)),
+  };
 }

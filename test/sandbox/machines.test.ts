@@ -149,13 +149,14 @@ describe('machines', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
 
   test('stop halts politely, and the disk stays for the next boot', async () => {
     const { machines, spec, home, exits } = sandbox;
-    await inside(home, 'i-a', 'touch', '/stays');
+    await inside(home, 'i-a', 'sh', '-c', 'touch /stays; ip link add left0 type bridge');
     await machines.stop('i-a', 20);
     assert.match(await machines.console('i-a'), /Halting system|Power-Off|System Halt/);
     assert.ok(!machines.running().includes('i-a'));
     assert.ok(!exits.some(([id]) => id === 'i-a'), 'who asked for it is not told');
     await machines.boot(spec('a'));
     await inside(home, 'i-a', 'test', '-e', '/stays');
+    assert.doesNotMatch(await inside(home, 'i-a', 'ip', 'link'), /left0/, 'what its kernel held is gone');
   });
 
   test('a reboot from inside boots the same disk again', async () => {
@@ -194,7 +195,8 @@ describe('machines', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
   test('a machine killed from outside is reported', async () => {
     const { machines, home, exits } = sandbox;
     const [first] = processesRootedBelow(diskOf(home, 'i-b').folder).toSorted((one, other) => one - other);
-    process.kill(first ?? 0, 'SIGKILL');
+    assert.ok(first);
+    process.kill(first, 'SIGKILL');
     assert.ok(
       await eventually(5000, () => exits.some(([id, reason]) => id === 'i-b' && reason === 'killed')),
     );
