@@ -1,8 +1,7 @@
 /** The sandbox's long-lived processes, in the order of their start. Adding one is a row here. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fetch } from 'undici';
-import { connect } from 'node:net';
+import { accepts, answers } from './probes.ts';
 import { logFolder, readFrontSettings, type SandboxState } from './state.ts';
 import type { ToolName } from './toolchain/index.ts';
 
@@ -156,28 +155,3 @@ const workers: Service = {
 export const SERVERS: readonly Service[] = [emulator, objects, front, temporal];
 /** Started once the environment is there. */
 export const WORKER_PROCESSES: readonly Service[] = existsSync(WORKERS) ? [workers] : [];
-
-async function answers(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
-    await response.body?.cancel();
-    return response.ok;
-  } catch {
-    return false; // not yet
-  }
-}
-
-function accepts(address: string): Promise<boolean> {
-  const [host = '', port = ''] = address.split(':');
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const socket = connect({ host, port: Number(port), timeout: 2_000 });
-  const settle = (open: boolean) => {
-    socket.destroy();
-    resolve(open);
-  };
-  socket
-    .once('connect', () => settle(true))
-    .once('error', () => settle(false))
-    .once('timeout', () => settle(false));
-  return promise;
-}

@@ -1,30 +1,17 @@
 /** Brings the sandbox up: chooses addresses, starts its processes in order, makes the environment in it. */
-import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { addressesOf, choosePorts, reserveIndex } from './addresses.ts';
 import { takeDown } from './down.ts';
 import { createEnvironment } from './environment.ts';
 import { SandboxError } from './errors.ts';
 import { launch, waitUntilReady } from './launch.ts';
 import { checkComputer, thisComputer } from './preflight.ts';
+import { prepare } from './prepare.ts';
 import { isAlive } from './processes.ts';
 import { SERVERS, type Service, type ServiceContext, WORKER_PROCESSES } from './services.ts';
-import {
-  type FrontSettings,
-  frontSettingsPath,
-  readState,
-  sandboxHome,
-  type SandboxState,
-  statePath,
-  writePrivate,
-} from './state.ts';
+import { readState, sandboxHome, type SandboxState, statePath, writePrivate } from './state.ts';
 import { obtainAll, type Progress, type ToolName } from './toolchain/index.ts';
 import { withLock } from './toolchain/lock.ts';
-
-const REGION = 'us-east-1';
-const ACCOUNT = '123456789012';
-const LOOPBACK = '127.0.0.1';
 
 export interface SandboxProgress {
   readonly step: string;
@@ -67,7 +54,7 @@ async function bringUp(home: string, options: UpOptions): Promise<SandboxState> 
   // Also of a sandbox that was killed together with its state file.
   await takeDown(home);
   try {
-    await prepare(home, options);
+    await prepare(home, options.basePort);
     for (const service of servers) await run.start(service, tools);
     await run.step('environment', () => (options.environment ?? createEnvironment)(stateOf(home)));
     for (const service of workers) await run.start(service, tools);
@@ -97,44 +84,6 @@ function obtainTools(
   const onProgress = ({ tool, message }: Progress) => say(`${tool}: ${message}`);
   return obtainAll(names, { onProgress, ...(signal && { signal }) });
 }
-
-/** Writes down all that is chosen, before the first process starts. */
-async function prepare(home: string, { basePort }: UpOptions): Promise<void> {
-  const index = await reserveIndex(home);
-  const addresses = addressesOf(index);
-  const ports = await choosePorts(['aws', 'temporal', 'temporalUi', 'moto', 's3'], index, basePort);
-  for (const folder of ['s3', 's3-versions', 'images']) mkdirSync(join(home, folder), { recursive: true });
-  const front: FrontSettings = {
-    motoUrl: `http://${LOOPBACK}:${ports.moto}`,
-    s3Url: `http://${LOOPBACK}:${ports.s3}`,
-    s3RootAccessKey: accessKey(),
-    s3RootSecretKey: secretKey(),
-    listen: [{ host: addresses.computer, port: ports.aws }],
-  };
-  const state: SandboxState = {
-    id: randomUUID(),
-    startedAt: new Date().toISOString(),
-    addresses,
-    region: REGION,
-    accountId: ACCOUNT,
-    awsEndpoint: `http://${addresses.computer}:${ports.aws}`,
-    temporalAddress: `${addresses.computer}:${ports.temporal}`,
-    temporalUi: `http://${LOOPBACK}:${ports.temporalUi}`,
-    namespace: 'dev',
-    accessKeyId: accessKey(),
-    secretAccessKey: secretKey(),
-    bucket: 'zonewright-dev',
-    environmentDomain: 'dev.zonewright.test',
-    sourceImageName: 'zonewright-source-debian-12',
-    processes: [],
-  };
-  writePrivate(frontSettingsPath(home), front);
-  writePrivate(statePath(home), state);
-}
-
-/** Of the form that AWS uses: 20 characters, 40 characters. */
-const accessKey = (): string => `AKIA${randomBytes(8).toString('hex').toUpperCase()}`;
-const secretKey = (): string => randomBytes(30).toString('base64url');
 
 function stateOf(home: string): SandboxState {
   const state = readState(home);

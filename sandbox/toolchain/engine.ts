@@ -4,19 +4,16 @@ import { delimiter, join } from 'node:path';
 import { fill, parcelFolder } from './cache.ts';
 import { installPackages, missingPackages } from './debian.ts';
 import { takeDownload } from './download.ts';
+import { openKitchen } from './kitchen.ts';
 import { runCommand } from './run.ts';
 import {
   ChecksumError,
   type Kitchen,
   type ObtainOptions,
   type Parcel,
-  type Progress,
   type Tool,
   ToolUnavailableError,
 } from './tool.ts';
-
-/** How often the same message is said again while a step takes long. */
-const REPEAT_MS = 5_000;
 
 export type Origin = 'environment' | 'path' | 'cache' | 'system';
 export interface Located {
@@ -34,7 +31,7 @@ export const environmentVariable = (tool: string): string =>
  * @throws {ToolUnavailableError}
  */
 export async function obtainTool(tool: Tool, lookup: Lookup, options: ObtainOptions = {}): Promise<string> {
-  const { kitchen, close } = openKitchen(tool, lookup, options);
+  const { kitchen, close } = openFor(tool, lookup, options);
   try {
     return (await locate(tool, kitchen))?.path ?? (await make(tool, kitchen));
   } catch (error) {
@@ -47,7 +44,7 @@ export async function obtainTool(tool: Tool, lookup: Lookup, options: ObtainOpti
 
 /** Where the tool is now, without making anything. */
 export async function locateTool(tool: Tool, lookup: Lookup): Promise<Located | undefined> {
-  const { kitchen, close } = openKitchen(tool, lookup, { onProgress: () => {} });
+  const { kitchen, close } = openFor(tool, lookup, { onProgress: () => {} });
   try {
     return await locate(tool, kitchen);
   } finally {
@@ -142,42 +139,13 @@ async function makeParcel(parcel: Parcel, folder: string, kitchen: Kitchen): Pro
   await parcel.make(folder, kitchen);
 }
 
-function openKitchen(
-  tool: Tool,
-  lookup: Lookup,
-  options: ObtainOptions,
-): { kitchen: Kitchen; close: () => void } {
-  const began = performance.now();
-  const report = options.onProgress ?? reportOnStderr;
-  let current: string | undefined;
-  const tell = () => {
-    if (current === undefined) return;
-    report({ tool: tool.name, message: current, elapsedMs: performance.now() - began });
-  };
-  const timer = setInterval(tell, REPEAT_MS).unref();
-  const say = (message: string) => {
-    current = message;
-    tell();
-  };
-  const kitchen: Kitchen = {
-    signal: options.signal,
-    say,
-    need: async (name) => {
-      const needed = lookup(name);
-      if (!needed) throw new ToolUnavailableError(tool, `it needs "${name}", which no module describes`);
-      return obtainTool(needed, lookup, options);
-    },
-    run: (command, args, run = {}) => {
-      if (run.message) say(run.message);
-      return runCommand(command, args, { ...run, signal: options.signal });
-    },
-  };
-  return { kitchen, close: () => clearInterval(timer) };
-}
-
-function reportOnStderr({ tool, message, elapsedMs }: Progress): void {
-  process.stderr.write(`${tool}: ${message} (${Math.round(elapsedMs / 1_000)} s)\n`);
-}
+/** What a tool needs is obtained in the same way. */
+const openFor = (tool: Tool, lookup: Lookup, options: ObtainOptions) =>
+  openKitchen(tool, options, async (name) => {
+    const needed = lookup(name);
+    if (!needed) throw new ToolUnavailableError(tool, `it needs "${name}", which no module describes`);
+    return obtainTool(needed, lookup, options);
+  });
 
 const firstLine = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
