@@ -59,6 +59,7 @@ export class ImageStore {
   readonly #folder: string;
   readonly #file: string;
   readonly #contents: Contents;
+  readonly #arriving = new Set<string>();
 
   constructor(folder: string) {
     mkdirSync(folder, { recursive: true });
@@ -88,10 +89,11 @@ export class ImageStore {
     return layers.map((layer) => resolve(this.#folder, layer));
   }
 
-  /** A name for a layer that is about to be captured, and where it shall lie. */
-  newLayer(): { readonly name: string; readonly path: string } {
+  /** A name for a layer that is about to be captured, and where it shall lie. It is safe until settled. */
+  newLayer(): { readonly name: string; readonly path: string; settle(): void } {
     const name = newId('layer-');
-    return { name, path: join(this.#folder, name) };
+    this.#arriving.add(name);
+    return { name, path: join(this.#folder, name), settle: () => void this.#arriving.delete(name) };
   }
 
   /**
@@ -152,7 +154,7 @@ export class ImageStore {
 
   /** Removes layers that no image, no snapshot and none of these instances' disks stand on. */
   async removeUnused(inUse: Iterable<string>): Promise<void> {
-    const needed = new Set(inUse);
+    const needed = new Set([...inUse, ...this.#arriving]);
     for (const { layers } of [...this.images, ...this.snapshots])
       for (const layer of layers) needed.add(layer);
     for (const name of readdirSync(this.#folder)) {

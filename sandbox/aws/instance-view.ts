@@ -41,6 +41,11 @@ export function presentInstance(world: World, instance: XmlObject): void {
     const own = record.ownInterfaceIds.includes(String(nic['networkInterfaceId']));
     nic['attachment'] = { ...objectOf(nic, 'attachment'), deleteOnTermination: String(own) };
   }
+  // Of an instance, the emulator knows the groups it was launched with; its first interface has those in force.
+  const primary = itemsOf(instance, 'networkInterfaceSet').find(
+    (nic) => nic['networkInterfaceId'] === record.interfaceId,
+  );
+  instance['groupSet'] = { item: itemsOf(primary, 'groupSet') };
   if (record.state !== 'terminated') return;
   for (const name of GONE) delete instance[name];
   instance['blockDeviceMapping'] = '';

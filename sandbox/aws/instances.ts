@@ -136,6 +136,7 @@ export class Instances {
         await this.#parts.machines.captureLayer(record.id, layer.path);
         record.layers = [layer.name, ...record.layers];
         record.captured = true;
+        layer.settle();
       }
       if (running) this.#boot(record);
     });
@@ -198,21 +199,23 @@ export class Instances {
       await releaseRecords(emulator, record);
       await mirror.apply();
     });
+    await images.removeUnused(this.layersInUse(record));
     record.state = 'terminated';
     record.terminatedAt = Date.now();
-    await images.removeUnused(this.layersInUse());
   }
 
-  /** Layers that instances stand on. */
-  layersInUse(): string[] {
-    return this.all.filter(({ state }) => state !== 'terminated').flatMap(({ layers }) => layers);
+  /** Layers that instances stand on, but for one that goes. */
+  layersInUse(except?: InstanceRecord): string[] {
+    const standing = this.all.filter((record) => record.state !== 'terminated' && record !== except);
+    return standing.flatMap(({ layers }) => layers);
   }
 
   async #exited(id: string, reason: 'poweroff' | 'reboot' | 'killed'): Promise<void> {
     const record = this.#records.get(id);
     if (this.#closing || record === undefined) return;
     if (record.state !== 'running' && record.state !== 'pending') return;
-    if (reason === 'reboot') return this.#boot(record);
+    // Whoever runs the machines boots it again.
+    if (reason === 'reboot') return;
     if (record.shutdownBehavior === 'terminate') return this.terminate(record, OWN_SHUTDOWN);
     this.#change(record, 'stopping', OWN_SHUTDOWN);
     this.#enqueue(record, async () => {

@@ -2,7 +2,7 @@
  * Attributes that live in two places: on the instance, and on its interface or in the front's record.
  * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceAttribute.html
  */
-import { AwsError } from '../call.ts';
+import { AwsError, ec2Answer, listOf } from '../call.ts';
 import type { Rule } from '../call.ts';
 import type { World } from '../world.ts';
 import { textOf } from '../xml.ts';
@@ -30,6 +30,13 @@ export function instanceAttributes(world: World): Rule {
           NetworkInterfaceId,
           'SourceDestCheck.Value': check,
         });
+      }
+      const groups = listOf(params, 'GroupId');
+      if (groups.length > 0) {
+        const ids = Object.fromEntries(groups.map((id, i) => [`SecurityGroupId.${i + 1}`, id]));
+        const NetworkInterfaceId = record.interfaceId;
+        await world.emulator.ec2('ModifyNetworkInterfaceAttribute', { NetworkInterfaceId, ...ids });
+        return ec2Answer(call, { return: 'true' });
       }
       const behavior = params.get('InstanceInitiatedShutdownBehavior.Value');
       if (behavior === null) return next(call);

@@ -2,7 +2,7 @@
  * Launches: what AWS checks first, the emulator's record, then a machine.
  * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html
  */
-import { AwsError, deleteParams, ec2Answer, structuresOf, tagSpecification } from '../call.ts';
+import { AwsError, deleteParams, ec2Answer, listOf, structuresOf, tagSpecification } from '../call.ts';
 import type { Call, Next, Rule } from '../call.ts';
 import { claimAddress } from '../addresses.ts';
 import { ROOT_GIB } from '../images.ts';
@@ -68,7 +68,7 @@ async function launchOne(world: World, original: Call, next: Next, image: Stored
   params.set('MinCount', '1');
   params.set('MaxCount', '1');
   const nicGiven = params.has('NetworkInterface.1.NetworkInterfaceId');
-  if (!nicGiven) await placeInSubnet(world, params);
+  await (nicGiven ? placeByInterface(world, params) : placeInSubnet(world, params));
   await refuseForeignGroups(world, params);
   const encrypted = rootDevice(params, image);
   if (image.imdsSupport === 'v2.0') applyImds(params);
@@ -99,24 +99,45 @@ async function launchOne(world: World, original: Call, next: Next, image: Stored
   return reservation;
 }
 
-/** Chooses the address, or checks the one that is asked for: the emulator knows only some of those in use. */
+/**
+ * Writes the launch as one with an interface of its own, whose address is chosen or checked here: the emulator
+ * knows only some of the addresses in use, and would not give this one back.
+ */
 async function placeInSubnet(world: World, params: URLSearchParams): Promise<void> {
-  const prefix = params.has('NetworkInterface.1.DeviceIndex') ? 'NetworkInterface.1.' : '';
-  if (params.get(`${prefix}AssociatePublicIpAddress`) === 'true') {
-    throw new AwsError(
-      'UnsupportedOperation',
-      'The sandbox assigns no public addresses by itself: allocate an Elastic IP',
-    );
+  const nic = 'NetworkInterface.1.';
+  for (const name of ['SubnetId', 'PrivateIpAddress']) {
+    const value = params.get(name);
+    params.delete(name);
+    if (value !== null) params.set(nic + name, value);
   }
-  const subnetId = params.get(`${prefix}SubnetId`);
+  listOf(params, 'SecurityGroupId').forEach((id, i) => params.set(`${nic}SecurityGroupId.${i + 1}`, id));
+  deleteParams(params, 'SecurityGroupId');
+  if (params.get(`${nic}AssociatePublicIpAddress`) === 'true') {
+    const message = 'The sandbox assigns no public addresses by itself: allocate an Elastic IP';
+    throw new AwsError('UnsupportedOperation', message);
+  }
+  const subnetId = params.get(`${nic}SubnetId`);
   if (subnetId === null)
     throw new AwsError('VPCIdNotSpecified', 'No default VPC for this user. Name a subnet.');
-  const wanted = params.get(`${prefix}PrivateIpAddress`) ?? undefined;
-  params.set(`${prefix}PrivateIpAddress`, await claimAddress(world, subnetId, wanted));
+  const wanted = params.get(`${nic}PrivateIpAddress`) ?? undefined;
+  params.set(`${nic}PrivateIpAddress`, await claimAddress(world, subnetId, wanted));
+  params.set(`${nic}DeviceIndex`, '0');
+  if (!params.has(`${nic}DeleteOnTermination`)) params.set(`${nic}DeleteOnTermination`, 'true');
+}
+
+/** An interface that is there already decides the Availability Zone. */
+async function placeByInterface(world: World, params: URLSearchParams): Promise<void> {
+  const id = params.get('NetworkInterface.1.NetworkInterfaceId') ?? '';
+  const found = await world.read('DescribeNetworkInterfaces', { 'NetworkInterfaceId.1': id });
+  const [nic] = itemsOf(found, 'networkInterfaceSet');
+  if (textOf(nic, 'status') === 'in-use') {
+    throw new AwsError('InvalidNetworkInterface.InUse', `Interface: [${id}] in use.`);
+  }
+  params.set('Placement.AvailabilityZone', textOf(nic, 'availabilityZone') ?? '');
 }
 
 async function refuseForeignGroups(world: World, params: URLSearchParams): Promise<void> {
-  const subnetId = params.get('SubnetId') ?? params.get('NetworkInterface.1.SubnetId');
+  const subnetId = params.get('NetworkInterface.1.SubnetId');
   const groups = [...params]
     .filter(([name]) => /(^|\.)SecurityGroupId\.\d+$/.test(name))
     .map(([, value]) => value);
