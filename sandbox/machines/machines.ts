@@ -1,11 +1,11 @@
 /** Boots, stops and captures machines; knows of each one that runs how it ended. */
 import type { ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { open, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Network } from '../network/model.ts';
 import { makeCgroups, removeCgroups } from './cgroups.ts';
 import { removeMachines } from './cleanup.ts';
+import { readConsole } from './console.ts';
 import { captureDisk, diskOf, prepareDisk } from './disk.ts';
 import type { Disk } from './disk.ts';
 import { MachineError } from './errors.ts';
@@ -13,8 +13,6 @@ import { REBOOT_STATUS, launch } from './launch.ts';
 import type { ExitReason, MachineSpec, Machines } from './model.ts';
 import { eventually, initOf, signal, startTicks } from './processes.ts';
 
-/** EC2 keeps this much of a console. */
-const CONSOLE_BYTES = 64 * 1024;
 const BOOT_MILLISECONDS = 20_000;
 /** SIGRTMIN+3: systemd halts. */
 const HALT_SIGNAL = 37;
@@ -93,14 +91,8 @@ class SystemdMachines implements Machines {
     });
   }
 
-  async console(instanceId: string): Promise<string> {
-    const { console: path } = this.#disk(instanceId);
-    if (!existsSync(path)) return '';
-    await using file = await open(path);
-    const { size } = await file.stat();
-    const start = Math.max(0, size - CONSOLE_BYTES);
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(size - start), 0, size - start, start);
-    return buffer.toString('utf8', 0, bytesRead);
+  console(instanceId: string): Promise<string> {
+    return readConsole(this.#disk(instanceId));
   }
 
   captureLayer(instanceId: string, folder: string): Promise<void> {

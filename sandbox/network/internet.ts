@@ -4,7 +4,7 @@ import type { NetworkModel, SandboxAddresses, VpcModel } from './model.ts';
 import { COMPUTER_LINK, internetName, linkAddresses, natLink, routerLink } from './names.ts';
 import { declareChain, replaceTable } from './plan.ts';
 import type { NamespacePlan, Step } from './plan.ts';
-import { natGatewaysInForce } from './router.ts';
+import { natGatewaysInForce } from './route-tables.ts';
 
 /** Where a service of the sandbox listens on the computer. */
 export interface Endpoint {

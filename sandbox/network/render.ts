@@ -5,7 +5,8 @@ import { renderMachine } from './machine-namespace.ts';
 import type { InterfaceModel, NetworkModel, VpcModel } from './model.ts';
 import * as names from './names.ts';
 import type { LinkPlan, NetworkPlan } from './plan.ts';
-import { natGatewaysInForce, renderRouter } from './router.ts';
+import { natGatewaysInForce } from './route-tables.ts';
+import { renderRouter } from './router.ts';
 
 /** Everything a sandbox's network must hold. `cut` names the interfaces whose link is down. */
 export function renderNetwork(

@@ -1,7 +1,7 @@
 /** One VPC's router: a namespace that every packet of the VPC passes, as it would pass EC2's mapping service. */
-import { contains, subnetAddress } from './addresses.ts';
+import { subnetAddress } from './addresses.ts';
 import { RESOLVER_SERVICE_ADDRESS } from './model.ts';
-import type { NatGatewayModel, NetworkModel, RouteModel, RouteTableModel, VpcModel } from './model.ts';
+import type { NatGatewayModel, NetworkModel, VpcModel } from './model.ts';
 import {
   INTERNET_LINK,
   LOCAL_TABLE,
@@ -12,6 +12,7 @@ import {
   tableNumber,
 } from './names.ts';
 import type { NamespacePlan, Step } from './plan.ts';
+import { natGatewaysInForce, renderRouteTable, route } from './route-tables.ts';
 import { METADATA_ADDRESS, VPC_RESOLVER_ADDRESS, renderRouterRules } from './router-rules.ts';
 
 const SETTINGS = {
@@ -49,20 +50,6 @@ export function renderRouter(
       ...renderRules(model, vpc),
     ],
   };
-}
-
-/** Available NAT gateways of a VPC whose own subnet leads to the internet. */
-export function natGatewaysInForce(model: NetworkModel, vpc: VpcModel): readonly NatGatewayModel[] {
-  if (!vpc.internetGateway) return [];
-  const subnets = new Map(
-    model.subnets.filter((subnet) => subnet.vpcId === vpc.id).map((subnet) => [subnet.id, subnet]),
-  );
-  return model.natGateways.filter((gateway) => {
-    const table = model.routeTables.find((each) => each.id === subnets.get(gateway.subnetId)?.routeTableId);
-    return (
-      gateway.available && (table?.routes.some((route) => route.target.kind === 'internet-gateway') ?? false)
-    );
-  });
 }
 
 function renderAddresses(model: NetworkModel, vpc: VpcModel): Step[] {
@@ -116,51 +103,6 @@ function renderNatLink(model: NetworkModel, gateway: NatGatewayModel): Step[] {
   ];
 }
 
-function renderRouteTable(
-  model: NetworkModel,
-  vpc: VpcModel,
-  table: RouteTableModel,
-  gateways: readonly NatGatewayModel[],
-): Step[] {
-  const number = `table ${tableNumber(table.id)}`;
-  // The local route always wins inside the VPC, so a route within its blocks would never be taken.
-  const routes = table.routes.filter(
-    ({ destination }) => !vpc.cidrs.some((cidr) => contains(cidr, destination)),
-  );
-  return routes.map((each) => {
-    const hop = nextHop(model, vpc, each, gateways);
-    return route(
-      hop === undefined ? `blackhole ${each.destination}` : `${each.destination} ${hop}`,
-      number,
-      each.destination,
-    );
-  });
-}
-
-/** Where a route leads, or undefined when its target is gone, unavailable or not attached. */
-function nextHop(
-  model: NetworkModel,
-  vpc: VpcModel,
-  { target }: RouteModel,
-  gateways: readonly NatGatewayModel[],
-): string | undefined {
-  switch (target.kind) {
-    case 'internet-gateway':
-      return vpc.internetGateway
-        ? `via ${linkAddresses(vpc.id).internet} dev ${INTERNET_LINK} onlink`
-        : undefined;
-    case 'nat-gateway':
-      if (!gateways.some((gateway) => gateway.id === target.id)) return undefined;
-      return `via ${linkAddresses(target.id).internet} dev ${natLink(target.id)} onlink`;
-    case 'interface': {
-      const card = model.interfaces.find((each) => each.id === target.id && each.vpcId === vpc.id);
-      return card && `via ${card.privateIp} dev ${interfaceLink(card.id)} onlink`;
-    }
-    case 'blackhole':
-      return undefined;
-  }
-}
-
 /** Which table a packet is routed by: the VPC's own addresses first, then the table of the subnet it comes from. */
 function renderRules(model: NetworkModel, vpc: VpcModel): Step[] {
   const subnets = new Map(model.subnets.map((subnet) => [subnet.id, subnet]));
@@ -178,10 +120,6 @@ function renderRules(model: NetworkModel, vpc: VpcModel): Step[] {
           : [rule(`iif ${interfaceLink(card.id)} lookup ${tableNumber(subnet.routeTableId)}`)];
       }),
   ];
-}
-
-function route(text: string, table: string, destination: string): Step {
-  return { add: `route replace ${text} ${table}`, remove: `route del ${destination} ${table}` };
 }
 
 function rule(text: string): Step {

@@ -32,7 +32,7 @@ export interface TestSandbox extends AsyncDisposable {
   readonly exits: readonly (readonly [instanceId: string, reason: ExitReason])[];
   /** What `#cloud-config` the instance of an interface boots with. */
   userData(instanceId: string, text: string): void;
-  spec(name: string, ...layers: string[]): MachineSpec;
+  readonly spec: (name: string, ...layers: string[]) => MachineSpec;
 }
 
 export async function openTestSandbox(
