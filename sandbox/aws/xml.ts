@@ -58,10 +58,10 @@ function escapeXml(text: string): string {
 export const isObject = (value: unknown): value is XmlObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The field's objects, for both `<set><item/></set>` and repeated elements; an empty element is an empty list. */
+/** The field's objects: of `<set><item/></set>`, or the elements of that name; an empty element is an empty list. */
 export function itemsOf(fields: XmlObject | undefined, name: string): XmlObject[] {
   const value = fields?.[name];
-  const list = isObject(value) ? (value['item'] ?? value['member'] ?? []) : (value ?? []);
+  const list = isObject(value) ? (value['item'] ?? value['member'] ?? value) : (value ?? []);
   return (Array.isArray(list) ? list : [list]).filter(isObject);
 }
 

@@ -7,7 +7,7 @@ import { AwsError, succeeded } from '../call.ts';
 import type { Answer, Call, Rule } from '../call.ts';
 import { kindOfId } from '../kinds.ts';
 import type { World } from '../world.ts';
-import { isObject, itemsOf, textOf } from '../xml.ts';
+import { itemsOf, textOf } from '../xml.ts';
 import type { XmlObject } from '../xml.ts';
 
 /** Where the answer to a call names what it made, and what the answer calls it. */
@@ -65,7 +65,7 @@ function fingerprintOf(call: Call): string {
 function idsOf(call: Call, answer: Answer): string[] {
   const { field, id } = CREATED[call.action]!;
   const fields = answer.document?.fields ?? {};
-  const made = field === undefined ? [fields] : [...itemsOf(fields, field), fields[field]].filter(isObject);
+  const made = field === undefined ? [fields] : itemsOf(fields, field);
   return made.flatMap((each) => textOf(each, id) ?? []);
 }
 
