@@ -39,6 +39,9 @@ export interface Found<Ref> {
 export interface Leftover<Ref = unknown> {
   readonly id: string;
   readonly ref: Ref;
+  /** Step and operation that its tags name; absent where it bears none. */
+  readonly step?: string;
+  readonly operation?: string;
 }
 
 /** What a sweep looks for: everything of one operation, or everything of one zone. */

@@ -7,7 +7,15 @@ import {
 import type { PlanOf, RefOf } from '../domain/resources/index.ts';
 import { unlessGone } from './cloud/cloud-errors.ts';
 import type { Clients } from './cloud/clients.ts';
-import { foundByTags, given, ownerFilters, scopeFilters, tagAtCreation } from './cloud/tags.ts';
+import {
+  foundByTags,
+  given,
+  ownerFilters,
+  scopeFilters,
+  tagAtCreation,
+  leftoverOf,
+  tagsOf,
+} from './cloud/tags.ts';
 import type { Effect } from './effect.ts';
 
 export function elasticIpEffect({
@@ -43,7 +51,7 @@ export function elasticIpEffect({
 
     async leftovers(scope, { signal }) {
       const addresses = await list(scopeFilters(scope), signal);
-      return addresses.map(refOf).map((ref) => ({ id: ref.id, ref }));
+      return addresses.map((address) => leftoverOf(refOf(address), tagsOf(address.Tags)));
     },
   };
 }

@@ -1,6 +1,7 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { FAILURES, InvalidInput, NotYet, ZonewrightError } from '../domain/errors.ts';
 import { fromCloudError } from './cloud/cloud-errors.ts';
+import { fromKubernetesError } from './cloud/kubernetes-errors.ts';
 import { beating } from './heartbeat.ts';
 
 /**
@@ -27,7 +28,10 @@ function toFailure(action: string, error: unknown): unknown {
     return error;
   if (error instanceof Error && error.name === 'AbortError' && Context.current().cancellationSignal.aborted)
     return error;
-  const known = error instanceof ZonewrightError ? error : fromCloudError(action, error);
+  const known =
+    error instanceof ZonewrightError
+      ? error
+      : (fromKubernetesError(action, error) ?? fromCloudError(action, error));
   if (known === undefined) return error;
   return ApplicationFailure.create({
     type: known.type,

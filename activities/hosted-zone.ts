@@ -13,7 +13,7 @@ import { orAbsent, unlessGone } from './cloud/cloud-errors.ts';
 import type { Clients } from './cloud/clients.ts';
 import { allPages } from './cloud/pages.ts';
 import { deleteAllRecords } from './cloud/record-sets.ts';
-import { differences, given, inScope, tagList } from './cloud/tags.ts';
+import { differences, given, inScope, leftoverOf, tagList } from './cloud/tags.ts';
 import type { Effect } from './effect.ts';
 
 type Ref = RefOf<'hosted-zone'>;
@@ -81,9 +81,9 @@ export function hostedZoneEffect({ route53 }: Pick<Clients, 'route53'>): Effect<
         return { items: page.HostedZones ?? [], next: page.IsTruncated ? page.NextMarker : undefined };
       });
       return zones
-        .filter((zone) => inScope(scope, tagsInComment(zone.Config?.Comment)))
-        .map(idOf)
-        .map((id) => ({ id, ref: { id, nameServers: [] } }));
+        .map((zone) => ({ zone, tags: tagsInComment(zone.Config?.Comment) }))
+        .filter(({ tags }) => inScope(scope, tags))
+        .map(({ zone, tags }) => leftoverOf({ id: idOf(zone), nameServers: [] }, tags));
     },
   };
 }

@@ -15,7 +15,15 @@ import type { PlanOf, RefOf } from '../domain/resources/index.ts';
 import { TAG_PREFIX } from '../domain/resources/resource.ts';
 import { orAbsent, unlessGone } from './cloud/cloud-errors.ts';
 import type { Clients } from './cloud/clients.ts';
-import { foundByTags, given, ownerFilters, scopeFilters, tagAtCreation, tagsOf } from './cloud/tags.ts';
+import {
+  foundByTags,
+  given,
+  leftoverOf,
+  ownerFilters,
+  scopeFilters,
+  tagAtCreation,
+  tagsOf,
+} from './cloud/tags.ts';
 import type { Effect, EffectContext, Found } from './effect.ts';
 
 type Plan = PlanOf<'image'>;
@@ -79,7 +87,10 @@ export const imageEffect = ({ ec2 }: Pick<Clients, 'ec2'>): Effect<Plan, Ref> =>
   async leftovers(scope, { signal }) {
     const images = await imagesOf(ec2, { Filters: scopeFilters(scope) }, signal);
     const orphans = orphansAmong(await snapshotsOf(ec2, scopeFilters(scope), signal), images);
-    return [...images.map(refOf), ...orphans].map((ref) => ({ id: ref.id, ref }));
+    return [
+      ...images.map((image) => leftoverOf(refOf(image), tagsOf(image.Tags))),
+      ...orphans.map((ref) => leftoverOf(ref, {})),
+    ];
   },
 
   async pending(ref, _plan, { signal }) {
@@ -97,7 +108,7 @@ export const imageEffect = ({ ec2 }: Pick<Clients, 'ec2'>): Effect<Plan, Ref> =>
 });
 
 const imageTags = (plan: Plan, { tags }: EffectContext) => ({
-  ...Object.fromEntries(Object.entries(plan.lineage).map(([key, value]) => [`${TAG_PREFIX}${key}`, value])),
+  ...plan.lineage,
   ...tags,
   [SOURCE_TAG]: plan.instanceId,
 });

@@ -12,7 +12,7 @@ import type { PlanOf, RefOf } from '../domain/resources/index.ts';
 import { orAbsent, unlessGone } from './cloud/cloud-errors.ts';
 import type { Clients } from './cloud/clients.ts';
 import { allPages } from './cloud/pages.ts';
-import { foundByTags, given, inScope, tagList, tagsOf } from './cloud/tags.ts';
+import { foundByTags, given, inScope, leftoverOf, tagList, tagsOf } from './cloud/tags.ts';
 import type { Effect } from './effect.ts';
 import { IAM_PATH } from './role.ts';
 
@@ -77,16 +77,18 @@ export function instanceProfileEffect({
         const page = await iam.send(command, { abortSignal: signal });
         return { items: page.InstanceProfiles ?? [], next: page.Marker };
       });
-      const mine = await Promise.all(
-        profiles.map(async ({ InstanceProfileName }) => {
-          const command = new ListInstanceProfileTagsCommand({ InstanceProfileName });
+      const tagged = await Promise.all(
+        profiles.map(async (profile) => {
+          const command = new ListInstanceProfileTagsCommand({
+            InstanceProfileName: profile.InstanceProfileName,
+          });
           const answer = await orAbsent(iam.send(command, { abortSignal: signal }));
-          return answer !== undefined && inScope(scope, tagsOf(answer.Tags));
+          return { profile, tags: tagsOf(answer?.Tags) };
         }),
       );
-      return profiles
-        .filter((_, at) => mine[at])
-        .map((profile) => ({ id: refOf(profile).id, ref: refOf(profile) }));
+      return tagged
+        .filter(({ tags }) => inScope(scope, tags))
+        .map(({ profile, tags }) => leftoverOf(refOf(profile), tags));
     },
   };
 }

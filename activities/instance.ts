@@ -11,7 +11,15 @@ import { ZonewrightError } from '../domain/errors.ts';
 import type { PlanOf, RefOf } from '../domain/resources/index.ts';
 import { orAbsent, unlessGone } from './cloud/cloud-errors.ts';
 import type { Clients } from './cloud/clients.ts';
-import { foundByTags, given, ownerFilters, scopeFilters, tagAtCreation } from './cloud/tags.ts';
+import {
+  foundByTags,
+  given,
+  ownerFilters,
+  scopeFilters,
+  tagAtCreation,
+  leftoverOf,
+  tagsOf,
+} from './cloud/tags.ts';
 import type { Effect, EffectContext } from './effect.ts';
 
 type Plan = PlanOf<'instance'>;
@@ -60,7 +68,7 @@ export function instanceEffect({ ec2 }: Pick<Clients, 'ec2'>): Effect<Plan, RefO
 
     async leftovers(scope, { signal }) {
       const instances = await list({ Filters: [...scopeFilters(scope), THERE] }, signal);
-      return instances.map(refOf).map((ref) => ({ id: ref.id, ref }));
+      return instances.map((instance) => leftoverOf(refOf(instance), tagsOf(instance.Tags)));
     },
 
     async pending(ref, plan, { signal }) {

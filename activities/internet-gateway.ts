@@ -10,7 +10,15 @@ import {
 import type { PlanOf, RefOf } from '../domain/resources/index.ts';
 import { orAbsent, unlessGone } from './cloud/cloud-errors.ts';
 import type { Clients } from './cloud/clients.ts';
-import { foundByTags, given, ownerFilters, scopeFilters, tagAtCreation } from './cloud/tags.ts';
+import {
+  foundByTags,
+  given,
+  ownerFilters,
+  scopeFilters,
+  tagAtCreation,
+  leftoverOf,
+  tagsOf,
+} from './cloud/tags.ts';
 import type { Effect } from './effect.ts';
 
 /** Attached to its VPC by `complete`, since EC2 creates it loose. */
@@ -63,7 +71,7 @@ export function internetGatewayEffect({
 
     async leftovers(scope, { signal }) {
       const gateways = await list({ Filters: scopeFilters(scope) }, signal);
-      return gateways.map(refOf).map((ref) => ({ id: ref.id, ref }));
+      return gateways.map((gateway) => leftoverOf(refOf(gateway), tagsOf(gateway.Tags)));
     },
   };
 }

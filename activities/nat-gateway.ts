@@ -9,7 +9,15 @@ import { ZonewrightError } from '../domain/errors.ts';
 import type { PlanOf, RefOf } from '../domain/resources/index.ts';
 import { orAbsent, unlessGone } from './cloud/cloud-errors.ts';
 import type { Clients } from './cloud/clients.ts';
-import { foundByTags, given, ownerFilters, scopeFilters, tagAtCreation } from './cloud/tags.ts';
+import {
+  foundByTags,
+  given,
+  ownerFilters,
+  scopeFilters,
+  tagAtCreation,
+  leftoverOf,
+  tagsOf,
+} from './cloud/tags.ts';
 import type { Effect } from './effect.ts';
 
 /** Deleted ones are listed for an hour more. */
@@ -52,7 +60,7 @@ export function natGatewayEffect({
 
     async leftovers(scope, { signal }) {
       const gateways = await list({ Filter: [...scopeFilters(scope), THERE] }, signal);
-      return gateways.map(refOf).map((ref) => ({ id: ref.id, ref }));
+      return gateways.map((gateway) => leftoverOf(refOf(gateway), tagsOf(gateway.Tags)));
     },
 
     async pending(ref, _plan, { signal }) {

@@ -14,7 +14,7 @@ import type { PlanOf, RefOf } from '../domain/resources/index.ts';
 import { orAbsent, unlessGone } from './cloud/cloud-errors.ts';
 import type { Clients } from './cloud/clients.ts';
 import { allPages } from './cloud/pages.ts';
-import { foundByTags, given, inScope, tagList, tagsOf } from './cloud/tags.ts';
+import { foundByTags, given, inScope, leftoverOf, tagList, tagsOf } from './cloud/tags.ts';
 import type { Effect } from './effect.ts';
 
 type Plan = PlanOf<'role'>;
@@ -86,14 +86,16 @@ export function roleEffect({ iam }: Pick<Clients, 'iam'>): Effect<Plan, RefOf<'r
         const page = await iam.send(command, { abortSignal: signal });
         return { items: page.Roles ?? [], next: page.Marker };
       });
-      const mine = await Promise.all(
-        roles.map(async ({ RoleName }) => {
-          const command = new ListRoleTagsCommand({ RoleName });
+      const tagged = await Promise.all(
+        roles.map(async (role) => {
+          const command = new ListRoleTagsCommand({ RoleName: role.RoleName });
           const answer = await orAbsent(iam.send(command, { abortSignal: signal }));
-          return answer !== undefined && inScope(scope, tagsOf(answer.Tags));
+          return { role, tags: tagsOf(answer?.Tags) };
         }),
       );
-      return roles.filter((_, at) => mine[at]).map((role) => ({ id: refOf(role).id, ref: refOf(role) }));
+      return tagged
+        .filter(({ tags }) => inScope(scope, tags))
+        .map(({ role, tags }) => leftoverOf(refOf(role), tags));
     },
   };
 }

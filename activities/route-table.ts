@@ -10,7 +10,15 @@ import {
 import type { PlanOf, RefOf } from '../domain/resources/index.ts';
 import { orAbsent, unlessGone } from './cloud/cloud-errors.ts';
 import type { Clients } from './cloud/clients.ts';
-import { foundByTags, given, ownerFilters, scopeFilters, tagAtCreation } from './cloud/tags.ts';
+import {
+  foundByTags,
+  given,
+  ownerFilters,
+  scopeFilters,
+  tagAtCreation,
+  leftoverOf,
+  tagsOf,
+} from './cloud/tags.ts';
 import type { Effect } from './effect.ts';
 
 /** Associated with its subnets by `complete`, one call each. */
@@ -66,7 +74,7 @@ export function routeTableEffect({
 
     async leftovers(scope, { signal }) {
       const tables = await list({ Filters: scopeFilters(scope) }, signal);
-      return tables.map(refOf).map((ref) => ({ id: ref.id, ref }));
+      return tables.map((table) => leftoverOf(refOf(table), tagsOf(table.Tags)));
     },
   };
 }

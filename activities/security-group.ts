@@ -9,7 +9,15 @@ import { deleteNamingBlockers } from './cloud/blockers.ts';
 import { orAbsent, unlessGone } from './cloud/cloud-errors.ts';
 import type { Clients } from './cloud/clients.ts';
 import { DEFAULT_EGRESS, revoke, rulesOf } from './cloud/security-rules.ts';
-import { foundByTags, given, ownerFilters, scopeFilters, tagAtCreation } from './cloud/tags.ts';
+import {
+  foundByTags,
+  given,
+  ownerFilters,
+  scopeFilters,
+  tagAtCreation,
+  leftoverOf,
+  tagsOf,
+} from './cloud/tags.ts';
 import type { Effect } from './effect.ts';
 
 /** Its name is unique in its VPC, so a group of that name that bears other tags is found, too. */
@@ -75,7 +83,7 @@ export function securityGroupEffect({
 
     async leftovers(scope, { signal }) {
       const groups = await list({ Filters: scopeFilters(scope) }, signal);
-      return groups.map(({ GroupId }) => given(GroupId, 'GroupId')).map((id) => ({ id, ref: { id } }));
+      return groups.map(({ GroupId, Tags }) => leftoverOf({ id: given(GroupId, 'GroupId') }, tagsOf(Tags)));
     },
   };
 }

@@ -9,6 +9,7 @@ import {
   putObject,
   readObject,
 } from './cloud/objects.ts';
+import { leftoverOf } from './cloud/tags.ts';
 import type { Effect } from './effect.ts';
 
 /** Where sweeps look, since an effect's leftovers are asked for without a plan. */
@@ -49,7 +50,7 @@ export const storeDocumentEffect = (
     const prefix = 'zone' in scope ? `zones/${scope.zone}/` : 'zones/';
     const isDocument = (key: string) => key.endsWith('.json');
     const mine = await objectsInScope(s3, bucket, prefix, isDocument, scope, signal);
-    return mine.map(({ key, versionId }) => ({ id: key, ref: { id: key, versionId } }));
+    return mine.map(({ key, versionId, tags }) => leftoverOf({ id: key, versionId }, tags));
   },
 });
 

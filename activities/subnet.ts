@@ -3,7 +3,15 @@ import type { PlanOf, RefOf } from '../domain/resources/index.ts';
 import { deleteNamingBlockers } from './cloud/blockers.ts';
 import { unlessGone } from './cloud/cloud-errors.ts';
 import type { Clients } from './cloud/clients.ts';
-import { foundByTags, given, ownerFilters, scopeFilters, tagAtCreation } from './cloud/tags.ts';
+import {
+  foundByTags,
+  given,
+  ownerFilters,
+  scopeFilters,
+  tagAtCreation,
+  leftoverOf,
+  tagsOf,
+} from './cloud/tags.ts';
 import type { Effect } from './effect.ts';
 
 export const subnetEffect = ({ ec2 }: Pick<Clients, 'ec2'>): Effect<PlanOf<'subnet'>, RefOf<'subnet'>> => ({
@@ -44,6 +52,6 @@ export const subnetEffect = ({ ec2 }: Pick<Clients, 'ec2'>): Effect<PlanOf<'subn
   async leftovers(scope, { signal }) {
     const command = new DescribeSubnetsCommand({ Filters: scopeFilters(scope) });
     const { Subnets = [] } = await ec2.send(command, { abortSignal: signal });
-    return Subnets.map(({ SubnetId }) => given(SubnetId, 'SubnetId')).map((id) => ({ id, ref: { id } }));
+    return Subnets.map(({ SubnetId, Tags }) => leftoverOf({ id: given(SubnetId, 'SubnetId') }, tagsOf(Tags)));
   },
 });

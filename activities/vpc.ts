@@ -8,7 +8,15 @@ import type { PlanOf, RefOf } from '../domain/resources/index.ts';
 import { deleteNamingBlockers } from './cloud/blockers.ts';
 import { unlessGone } from './cloud/cloud-errors.ts';
 import type { Clients } from './cloud/clients.ts';
-import { foundByTags, given, ownerFilters, scopeFilters, tagAtCreation } from './cloud/tags.ts';
+import {
+  foundByTags,
+  given,
+  ownerFilters,
+  scopeFilters,
+  tagAtCreation,
+  leftoverOf,
+  tagsOf,
+} from './cloud/tags.ts';
 import type { Effect } from './effect.ts';
 
 export const vpcEffect = ({ ec2 }: Pick<Clients, 'ec2'>): Effect<PlanOf<'vpc'>, RefOf<'vpc'>> => ({
@@ -45,6 +53,6 @@ export const vpcEffect = ({ ec2 }: Pick<Clients, 'ec2'>): Effect<PlanOf<'vpc'>, 
   async leftovers(scope, { signal }) {
     const command = new DescribeVpcsCommand({ Filters: scopeFilters(scope) });
     const { Vpcs = [] } = await ec2.send(command, { abortSignal: signal });
-    return Vpcs.map(({ VpcId }) => given(VpcId, 'VpcId')).map((id) => ({ id, ref: { id } }));
+    return Vpcs.map(({ VpcId, Tags }) => leftoverOf({ id: given(VpcId, 'VpcId') }, tagsOf(Tags)));
   },
 });

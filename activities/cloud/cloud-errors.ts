@@ -37,8 +37,15 @@ const NETWORK = new Set([
   'ETIMEDOUT',
   'ENOTFOUND',
   'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
   'UND_ERR_SOCKET',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
 ]);
+
+/** A server whose certificate is not (yet) what we trust: it may still be starting. */
+const TLS = /^(CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_)/;
 
 interface AwsError extends Error {
   readonly $metadata?: { readonly httpStatusCode?: number };
@@ -72,6 +79,9 @@ export const isRefusal = (error: unknown): boolean => {
   return status !== undefined && status >= 400 && status < 500;
 };
 
+const isConnectionLost = (code: unknown): boolean =>
+  typeof code === 'string' && (NETWORK.has(code) || TLS.test(code));
+
 /** Our failure for what the SDK threw; `undefined` when it is not an answer of the cloud but a bug of ours. */
 export function fromCloudError(action: string, error: unknown): ZonewrightError | undefined {
   if (!(error instanceof Error)) return undefined;
@@ -82,10 +92,15 @@ export function fromCloudError(action: string, error: unknown): ZonewrightError 
       cause: error,
       details: { code: name, status },
     });
-  if (name === 'TimeoutError' || name === 'AbortError' || (code !== undefined && NETWORK.has(code))) {
+  if (name === 'TimeoutError' || name === 'AbortError' || isConnectionLost(code)) {
     return refused('CloudUnavailable');
   }
-  if (status === undefined) return undefined;
+  if (status === undefined) {
+    // What undici throws says nothing itself: "fetch failed".
+    return error.cause instanceof Error && isConnectionLost((error.cause as AwsError).code)
+      ? fromCloudError(action, error.cause)
+      : undefined;
+  }
   // A new instance profile is unseen by EC2 for some seconds (IAM is eventually consistent).
   const unseenProfile = name === 'InvalidParameterValue' && /instance ?profile/i.test(message);
   if (NOT_YET.has(name) || unseenProfile)

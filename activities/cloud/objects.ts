@@ -24,6 +24,7 @@ export interface StoredObject {
   readonly etag: string;
   /** `null` where the bucket keeps no versions, as S3 itself calls it. */
   readonly versionId: string;
+  readonly modifiedAt: Date;
   /** Owner tags that it was put with. */
   readonly tags: Readonly<Record<string, string>>;
 }
@@ -71,6 +72,7 @@ export async function readObject(
     text: (await answer.Body?.transformToString()) ?? '',
     etag: answer.ETag ?? '',
     versionId: answer.VersionId ?? 'null',
+    modifiedAt: answer.LastModified ?? new Date(0),
     tags: tagsOfMetadata(answer.Metadata),
   };
 }
@@ -137,7 +139,13 @@ export const versionsBelow = (s3: S3Client, Bucket: string, Prefix: string, sign
     };
   });
 
-/** Objects that an operation or zone put: the newest version of each that `isWanted` names and whose metadata say so. */
+export interface OwnedObject {
+  readonly key: string;
+  readonly versionId: string;
+  readonly tags: Tags;
+}
+
+/** Versions of objects that an operation or zone put, as their metadata say, among those that `isWanted` names. */
 export async function objectsInScope(
   s3: S3Client,
   bucket: string,
@@ -145,9 +153,9 @@ export async function objectsInScope(
   isWanted: (key: string) => boolean,
   scope: SweepScope,
   signal: AbortSignal,
-): Promise<{ key: string; versionId: string }[]> {
+): Promise<OwnedObject[]> {
   const versions = (await versionsBelow(s3, bucket, prefix, signal)).filter(({ key }) => isWanted(key));
-  const mine: { key: string; versionId: string }[] = [];
+  const mine: OwnedObject[] = [];
   for (const { key, versionId } of versions) {
     const command = new HeadObjectCommand({
       Bucket: bucket,
@@ -155,7 +163,8 @@ export async function objectsInScope(
       ...(versionId === 'null' ? {} : { VersionId: versionId }),
     });
     const head = await orAbsent(s3.send(command, { abortSignal: signal }));
-    if (head && inScope(scope, tagsOfMetadata(head.Metadata))) mine.push({ key, versionId });
+    const tags = tagsOfMetadata(head?.Metadata);
+    if (inScope(scope, tags)) mine.push({ key, versionId, tags });
   }
   return mine;
 }

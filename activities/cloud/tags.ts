@@ -1,7 +1,7 @@
 import type { Filter, ResourceType, Tag, TagSpecification } from '@aws-sdk/client-ec2';
 import { ZonewrightError } from '../../domain/errors.ts';
 import { attemptOf, ownsByTags, TAG_PREFIX, type Owner } from '../../domain/resources/resource.ts';
-import type { Found, SweepScope } from '../effect.ts';
+import type { Found, Leftover, SweepScope } from '../effect.ts';
 
 type Tags = Readonly<Record<string, string>>;
 
@@ -61,6 +61,18 @@ export function foundByTags<Ref>(
     owned: ownsByTags(owner, record),
     attempt: attemptOf(record),
     mismatch: differences(compared),
+  };
+}
+
+/** Something with tags, as `Effect.leftovers` answers it. */
+export function leftoverOf<Ref extends { readonly id: string }>(ref: Ref, tags: Tags): Leftover<Ref> {
+  const step = tags[`${TAG_PREFIX}step`];
+  const operation = tags[`${TAG_PREFIX}operation`];
+  return {
+    id: ref.id,
+    ref,
+    ...(step === undefined ? {} : { step }),
+    ...(operation === undefined ? {} : { operation }),
   };
 }
 

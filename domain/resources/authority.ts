@@ -13,8 +13,20 @@ export const authority = resource({
     profile: z.string(),
     zone: z.string(),
   }),
-  /** `id` is the key of the certificate in the bucket. */
+  /** `id` is the key of the certificate in the bucket; the sealed key lies beside it. */
   ref: z.object({ id: z.string(), fingerprint: z.string() }),
   identity: 'name',
-  actions: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:DeleteObjectVersion'],
+  actions: [
+    's3:GetObject',
+    's3:PutObject',
+    's3:DeleteObject',
+    's3:DeleteObjectVersion',
+    's3:ListBucketVersions',
+    'kms:GenerateDataKey',
+    'kms:Decrypt',
+    'kms:CreateKey',
+    'kms:CreateAlias',
+    'kms:ListAliases',
+    'kms:TagResource',
+  ],
 });

@@ -10,6 +10,8 @@ export const machineCertificates = resource({
   noun: 'certificates of a machine',
   plan: z.strictObject({
     bucket: z.string(),
+    /** In front of `machines/`: empty or ends with a slash. */
+    storePrefix: z.string().default(''),
     /** Folder of the authorities in the bucket. */
     authorities: z.string(),
     roleId: z.string(),
@@ -21,5 +23,12 @@ export const machineCertificates = resource({
   /** `id` is the key of the certificates in the bucket. */
   ref: z.object({ id: z.string(), serials: z.array(z.string()) }),
   identity: 'name',
-  actions: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:DeleteObjectVersion', 's3:ListBucket'],
+  actions: [
+    's3:GetObject',
+    's3:PutObject',
+    's3:DeleteObject',
+    's3:DeleteObjectVersion',
+    's3:ListBucketVersions',
+    'kms:Decrypt',
+  ],
 });

@@ -1,0 +1,111 @@
+import { Context } from '@temporalio/activity';
+import { isDeepStrictEqual } from 'node:util';
+import { NotYet, ZonewrightError } from '../../domain/errors.ts';
+import { isAlreadyThere, isNotFound } from '../cloud/cloud-errors.ts';
+import type { Clients } from '../cloud/clients.ts';
+import { putObject, readObject, type ObjectName } from '../cloud/objects.ts';
+import { asActivity } from '../failures.ts';
+import type { CheckSettings } from './settings.ts';
+
+/** What a history may carry. */
+const MAX_BYTES = 32 * 1024;
+
+export interface StorePut extends ObjectName {
+  readonly content: unknown;
+  /** The `versionId` that is written over; absent where there must be none yet. */
+  readonly ifVersion?: string;
+}
+
+export interface RecordWrite {
+  readonly operation: string;
+  readonly content: unknown;
+  /** Which record of the operation; the first free one without it. */
+  readonly number?: number;
+}
+
+/** Small JSON documents of the zone store. A version is opaque: it changes when the content does. */
+export const storeChecks = (
+  { s3 }: Pick<Clients, 's3'>,
+  { bucket: zoneStore, pollMs }: Pick<CheckSettings, 'bucket' | 'pollMs'>,
+) => {
+  const read = (name: ObjectName) => readObject(s3, name, Context.current().cancellationSignal, MAX_BYTES);
+  return {
+    'store.read': asActivity('read from the zone store', async (name: ObjectName) => {
+      const object = await read(name);
+      return object && { content: json(object.text, name), versionId: object.etag };
+    }),
+
+    'store.version': asActivity('look into the zone store', async (name: ObjectName) => {
+      const object = await readObject(s3, name, Context.current().cancellationSignal);
+      return object ? { versionId: object.etag } : {};
+    }),
+
+    /** The manifest of a zone: larger than other documents, and missing only if there is no such zone. */
+    'zone.manifest': asActivity('read the manifest', async (name: ObjectName) => {
+      const object = await readObject(s3, name, Context.current().cancellationSignal);
+      if (object) return { content: json(object.text, name), versionId: object.etag };
+      throw new ZonewrightError(
+        'GateFailed',
+        `Cannot find manifest "${name.key}" in bucket "${name.bucket}"`,
+      );
+    }),
+
+    'store.wait': asActivity('wait for a document', async (name: ObjectName) => {
+      const object = await read(name);
+      if (!object) throw new NotYet(`waiting for "${name.bucket}/${name.key}"`, pollMs);
+      return { content: json(object.text, name), versionId: object.etag };
+    }),
+
+    'store.put': asActivity('write to the zone store', (put: StorePut) => putOnce(s3, put)),
+
+    /** Written once: a second record of an operation has the next number. */
+    'record.write': asActivity('write the record', async ({ operation, content, number }: RecordWrite) => {
+      for (let n = number ?? 1; ; n++) {
+        const name = { bucket: zoneStore, key: `operations/${operation}/${n}.json` };
+        try {
+          await putOnce(s3, { ...name, content });
+          return { key: name.key };
+        } catch (error) {
+          const taken = error instanceof ZonewrightError && error.type === 'Conflict';
+          if (!taken || number !== undefined) throw error;
+        }
+      }
+    }),
+  };
+};
+
+/**
+ * Writes a document over the version that the caller knows. A repeat whose first attempt was written is no conflict.
+ *
+ * @throws {ZonewrightError} `Conflict` when somebody else wrote in between
+ */
+async function putOnce(
+  s3: Clients['s3'],
+  { content, ifVersion, ...name }: StorePut,
+): Promise<{ versionId: string }> {
+  const signal = Context.current().cancellationSignal;
+  const condition = ifVersion === undefined ? ({ ifNew: true } as const) : { ifMatch: ifVersion };
+  try {
+    const { etag } = await putObject(s3, name, JSON.stringify(content), condition, { signal });
+    return { versionId: etag };
+  } catch (error) {
+    // S3 answers 404 to a condition on an object that is gone.
+    if (!isAlreadyThere(error) && !(ifVersion !== undefined && isNotFound(error))) throw error;
+    const there = await readObject(s3, name, signal);
+    if (there && isDeepStrictEqual(json(there.text, name), JSON.parse(JSON.stringify(content))))
+      return { versionId: there.etag };
+    throw new ZonewrightError(
+      'Conflict',
+      `Cannot write "${name.bucket}/${name.key}": somebody else ${there ? 'wrote' : 'deleted'} it in between`,
+      { cause: error, details: { key: name.key, versionId: there?.etag } },
+    );
+  }
+}
+
+function json(text: string, { bucket, key }: ObjectName): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ZonewrightError('GateFailed', `Cannot read "${bucket}/${key}": expected JSON`, { cause });
+  }
+}

@@ -1,0 +1,40 @@
+import { ApiException } from '@kubernetes/client-node';
+import { NotYet, ZonewrightError } from '../../domain/errors.ts';
+
+/** The status of what the API server refused; `undefined` when it is no answer of it. */
+export const kubernetesStatus = (error: unknown): number | undefined =>
+  error instanceof ApiException ? error.code : undefined;
+
+/** Awaits a look-up: `undefined` when the API server knows no such object. */
+export async function orNoObject<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (kubernetesStatus(error) === 404) return undefined;
+    throw error;
+  }
+}
+
+/** Our failure for what the API server answered; `undefined` when it is no answer of it. */
+export function fromKubernetesError(action: string, error: unknown): ZonewrightError | undefined {
+  const status = kubernetesStatus(error);
+  if (status === undefined) return undefined;
+  const { reason, message } = statusBody((error as ApiException<unknown>).body);
+  const text = `Cannot ${action}: ${status} ${reason}: ${message}`;
+  const details = { status, reason };
+  // Somebody wrote in between: the next attempt reads again.
+  if (status === 409) return new NotYet(text, 500, details);
+  if (status === 429 || status >= 500)
+    return new ZonewrightError('CloudUnavailable', text, { details, cause: error });
+  return new ZonewrightError('CloudRefused', text, { details, cause: error });
+}
+
+/** The body of a refusal is a `Status` as JSON text. */
+function statusBody(body: unknown): { reason: string; message: string } {
+  try {
+    const { reason = 'Unknown', message = '' } = JSON.parse(String(body)) as Record<string, string>;
+    return { reason, message };
+  } catch {
+    return { reason: 'Unknown', message: String(body).slice(0, 500) };
+  }
+}
