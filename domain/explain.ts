@@ -75,12 +75,17 @@ export const controlArgs = z.strictObject({ actor: z.string().min(1), reason: z.
 export function explanationText(explanation: Explanation): string {
   const lines = [`**${explanation.state}** — ${explanation.headline}`];
   for (const { what, since, until, then } of explanation.waits) {
-    lines.push(`- waits for ${what}, since ${since}${until ? `, until ${until}` : ''}${then ? `; then ${then}` : ''}`);
+    lines.push(
+      `- waits for ${what}, since ${since}${until ? `, until ${until}` : ''}${then ? `; then ${then}` : ''}`,
+    );
   }
   const { question, paused } = explanation;
-  if (paused) lines.push(`- paused by ${paused.by} at ${paused.since}${paused.reason ? `: ${paused.reason}` : ''}`);
+  if (paused)
+    lines.push(`- paused by ${paused.by} at ${paused.since}${paused.reason ? `: ${paused.reason}` : ''}`);
   if (question) {
-    lines.push(`- asks: ${question.text} (${question.choices.join(', ')}; at ${question.deadline}: ${question.default})`);
+    lines.push(
+      `- asks: ${question.text} (${question.choices.join(', ')}; at ${question.deadline}: ${question.default})`,
+    );
   }
   if (explanation.youCan.length > 0) lines.push(`- you can: ${explanation.youCan.join(', ')}`);
   return lines.join('\n');

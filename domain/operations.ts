@@ -48,7 +48,11 @@ export const operationInput = z.object({
   reason: z.string().default(''),
   environment: z.string().min(1),
   /** How long an open question waits before its default is taken, milliseconds. */
-  questionDeadlineMs: z.number().int().positive().default(24 * 3_600_000),
+  questionDeadlineMs: z
+    .number()
+    .int()
+    .positive()
+    .default(24 * 3_600_000),
   /** Decides failed steps beforehand instead of asking. */
   onFailure: z.enum(['ask', 'roll-back', 'keep']).default('ask'),
   /** Hash of the plan that the actor has seen and approved. */

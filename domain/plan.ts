@@ -6,6 +6,8 @@ import type { Kind, resources } from './resources/index.ts';
 export interface Output {
   readonly $from: string;
   readonly field: string;
+  /** Text around it; `{}` stands for the output. */
+  readonly format?: string;
 }
 
 /** A plan in which any value may be the output of an earlier step. */
@@ -64,7 +66,7 @@ export function resolveOutputs(
         `Cannot use "${value.field}" of step "${value.$from}": it has none`,
       );
     }
-    return found;
+    return value.format === undefined ? found : value.format.replace('{}', String(found));
   }
   if (Array.isArray(value)) return value.map((item) => resolveOutputs(item, refs));
   if (typeof value === 'object' && value !== null) {

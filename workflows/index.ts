@@ -1,2 +1,4 @@
 // Everything exported here is a workflow, under the name that people see in the Temporal UI.
 export { bakeAmi as BakeAmi } from './bake-ami.ts';
+export { createZone as CreateZone } from './create-zone.ts';
+export { destroyZone as DestroyZone } from './destroy-zone.ts';

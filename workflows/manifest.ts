@@ -1,61 +1,60 @@
-import { condition, workflowInfo } from '@temporalio/workflow';
-import { manifestKey, type ManifestEntry, type ZoneManifest } from '../domain/zone/manifest.ts';
+import {
+  manifestKey,
+  type ManifestEntry,
+  type ZoneManifest,
+  type ZoneState,
+} from '../domain/zone/manifest.ts';
 import type { Operation } from './operation.ts';
 import type { Made } from './steps.ts';
 
 export interface ManifestWriter {
-  readonly key: string;
-  /** Writes the manifest before anything is made, and then as the work goes, until `close`. */
+  /** Writes the manifest before anything is made. */
   open(): Promise<void>;
+  /** Notes what a step made; written as the work goes. */
   readonly note: (made: Made) => void;
-  /** Writes the last state and stops. */
-  close(state: ZoneManifest['state']): Promise<void>;
+  /** Writes the last state. */
+  close(state: ZoneState): Promise<void>;
 }
 
 /**
  * Keeps `zones/<zone>/manifest.json` as the work goes: what was made since the last write is written in one go, so a
- * zone of a hundred steps costs a dozen writes. Only the operation that holds the zone writes; each write is conditional
- * on the version of the one before.
+ * zone of a hundred steps costs a dozen writes.
  */
 export function manifestWriter(operation: Operation, bucket: string, first: ZoneManifest): ManifestWriter {
-  const key = manifestKey(first.zone);
-  const made: ManifestEntry[] = [...first.made];
-  let state = first.state;
-  let written = -1;
-  let version: string | undefined;
-  let writing: Promise<void> | undefined;
-  const write = async () => {
-    written = made.length;
-    const content = { ...first, state, made: [...made], operation: operation.id, run: workflowInfo().runId };
-    const put = await operation.check(
-      'store.put',
-      { bucket, key, content, ...(version === undefined ? {} : { ifVersion: version }) },
-      `writing the manifest (${state}, ${made.length} parts)`,
+  const name = { bucket, key: manifestKey(first.zone), operation: operation.id };
+  let pending: ManifestEntry[] = [];
+  let writing: Promise<void> = Promise.resolve();
+  const write = async (state?: ZoneState) => {
+    if (pending.length === 0 && state === undefined) return;
+    const made = pending;
+    pending = [];
+    const change = { ...name, at: new Date().toISOString(), made, ...(state === undefined ? {} : { state }) };
+    await operation.check(
+      'manifest.note',
+      change,
+      `writing the manifest (${state ?? `${made.length} parts more`})`,
     );
-    version = put.versionId;
   };
-  const flush = async () => {
-    while (written < made.length) await write();
-    writing = undefined;
+  const flush = (state?: ZoneState): Promise<void> => {
+    // Each write waits for the one before; what is noted meanwhile is in the next.
+    writing = writing.then(() => write(state));
+    // A failed write is thrown by `close`; until then it must not end the workflow as an unhandled rejection.
+    writing.catch(() => undefined);
+    return writing;
   };
   return {
-    key,
-    open: async () => {
-      version = (await operation.check('store.version', { bucket, key }, 'looking for an earlier manifest'))
-        .versionId;
-      await write();
+    open: () =>
+      operation.check('manifest.open', { ...name, first, at: first.createdAt }, 'beginning the manifest'),
+    note: (made) => {
+      pending.push(withoutUserData(made));
+      void flush();
     },
-    note: (entry) => {
-      made.push(entry as ManifestEntry);
-      writing ??= flush();
-      // A failed write is thrown by `close`; until then it must not end the workflow as an unhandled rejection.
-      writing.catch(() => undefined);
-    },
-    close: async (last) => {
-      await writing;
-      state = last;
-      await condition(() => writing === undefined);
-      await write();
-    },
+    close: (state) => flush(state),
   };
+}
+
+/** User data is in the history and on the machine; in the manifest it would only make it large. */
+function withoutUserData({ step, kind, owner, plan, ref }: Made): ManifestEntry {
+  const kept = kind === 'instance' ? { ...(plan as object), userData: '' } : plan;
+  return { step, kind, owner, plan: kept, ref };
 }

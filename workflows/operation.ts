@@ -26,7 +26,9 @@ import { rootMessage, sweep, unwind, type UndoEntry } from './undo.ts';
 type AllChecks = Checks & ZoneChecks;
 type CheckName = keyof AllChecks & string;
 type CheckInput<N extends CheckName> = Parameters<AllChecks[N]>[0];
-type CheckResult<N extends CheckName> = Awaited<ReturnType<AllChecks[N]>>;
+type CheckResult<N extends CheckName> = AllChecks[N] extends (...args: never[]) => Promise<infer R>
+  ? R
+  : never;
 
 export interface WaitOptions {
   /** As a person reads it: "builder i-0abc to power off". */
@@ -275,7 +277,7 @@ async function succeed<R>(operation: Operation, result: R): Promise<R> {
   const clean = stuck.length + left.length === 0;
   account.state = clean ? 'done' : 'failed';
   await close(operation, { outcome: 'done', result, ...(clean ? {} : { left: [...stuck, ...left] }) });
-  if (!clean) throw leftover(operation, stuck, left);
+  if (!clean) throw failLeftover(operation, stuck, left);
   return result;
 }
 
@@ -308,7 +310,7 @@ async function fail(operation: Operation, error: TemporalFailure): Promise<Tempo
     if (!(unwritten instanceof ApplicationFailure)) throw unwritten;
     log.error('Cannot write the record', { operation: operation.id, error: unwritten });
   }
-  if (stuck.length + left.length > 0) return leftover(operation, stuck, left, error);
+  if (stuck.length + left.length > 0) return failLeftover(operation, stuck, left, error);
   if (outcome === 'aborted') {
     return ApplicationFailure.create({
       type: 'Aborted',
@@ -337,7 +339,13 @@ export function failureType(error: unknown): string {
   return error instanceof TimeoutFailure ? 'CloudUnavailable' : 'GateFailed';
 }
 
-function leftover(operation: Operation, stuck: readonly string[], left: readonly string[], cause?: Error) {
+/** The failure that says what is still there. */
+export function failLeftover(
+  operation: Operation,
+  stuck: readonly string[],
+  left: readonly string[],
+  cause?: Error,
+) {
   const parts = [
     stuck.length > 0 ? `cannot undo ${stuck.map((step) => `"${step}"`).join(', ')}` : '',
     left.length > 0 ? `still there: ${left.join(', ')}` : '',

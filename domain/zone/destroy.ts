@@ -1,3 +1,4 @@
+import { canonicalJson, sha256Hex } from '../hash.ts';
 import { resources } from '../resources/index.ts';
 import type { ManifestEntry, ZoneManifest } from './manifest.ts';
 
@@ -39,3 +40,7 @@ const withSummary = (entry: ManifestEntry): DestroyStep => ({
   ...entry,
   summary: `deleting ${resources[entry.kind].noun} ${entry.ref.id}`,
 });
+
+/** What a person approves when a zone is destroyed: exactly the things that its manifest says were made. */
+export const destroyHash = ({ zone, made }: Pick<ZoneManifest, 'zone' | 'made'>): string =>
+  sha256Hex(canonicalJson({ destroy: zone, made: made.map(({ step, ref }) => [step, ref.id]) }));

@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { operationInput } from '../domain/operations.ts';
+import { ZONE_KINDS, type Kind } from '../domain/resources/index.ts';
+import type { DestroyStep } from '../domain/zone/destroy.ts';
+import { manifestKey } from '../domain/zone/manifest.ts';
+import { approve } from './approval.ts';
+import { failLeftover, runOperation, type Operation } from './operation.ts';
+import { sweep, unwind, type UndoEntry } from './undo.ts';
+
+export const destroyZoneInput = operationInput.extend({ zone: z.string().min(1), bucket: z.string().min(3) });
+export type DestroyZoneInput = z.output<typeof destroyZoneInput>;
+
+export interface DestroyZoneResult {
+  readonly zone: string;
+  readonly removed: number;
+}
+
+/** Parts undone at the same time, at most; keeps payloads small for a zone of any size. */
+const BATCH = 40;
+
+/** Destroys a zone from its manifest alone, in the reverse order of its plan, and proves that nothing is left. */
+export const destroyZone = (raw: unknown): Promise<DestroyZoneResult> =>
+  runOperation(destroyZoneInput, raw, async (operation, { zone, bucket }) => {
+    const name = { bucket, key: manifestKey(zone) };
+    const found = await operation.check('manifest.summary', name, 'reading the manifest');
+    await approve(operation, found.destroyHash, `destroy zone ${found.domain}`);
+    const change = () => ({ ...name, operation: operation.id, at: new Date().toISOString() });
+    await operation.check('manifest.hold', { ...change(), state: 'destroying' }, 'taking the zone over');
+    for (;;) {
+      const next = await operation.check(
+        'manifest.nextToGo',
+        { ...name, limit: BATCH },
+        'reading what is left',
+      );
+      if (next.length === 0) break;
+      await unmake(operation, zone, next);
+      const steps = next.map(({ step }) => step);
+      await operation.check(
+        'manifest.forget',
+        { ...change(), steps },
+        `writing the manifest (${steps.length} parts less)`,
+      );
+    }
+    const left = await sweep({ zone, environment: found.environment }, new Set(found.kept));
+    if (left.length > 0) throw failLeftover(operation, [], left);
+    await operation.check(
+      'manifest.forget',
+      { ...change(), steps: [], state: 'destroyed' },
+      'closing the manifest',
+    );
+    return { zone, removed: found.parts };
+  });
+
+async function unmake(operation: Operation, zone: string, steps: readonly DestroyStep[]): Promise<void> {
+  const entries = steps
+    // What only a machine of the zone could undo goes with its machines, which may be dead already.
+    .filter(({ kind }) => !(ZONE_KINDS as readonly Kind[]).includes(kind))
+    .map(({ kind, owner, plan, ref }): UndoEntry => {
+      const input = { owner, plan, known: ref } as UndoEntry['input'];
+      return { kind, input, layer: 0, temporary: false, zone };
+    });
+  await operation.gate();
+  const stuck = await unwind(entries, operation.account);
+  if (stuck.length > 0) throw failLeftover(operation, stuck, []);
+}
