@@ -2,16 +2,22 @@
 import { Command } from 'commander';
 import { addCompletionCommand } from './completion.ts';
 import { addContextCommands } from './context.ts';
+import { addOpCommands } from './op.ts';
 import { addSandboxCommands } from './sandbox.ts';
 import { addToolchainCommands } from './toolchain.ts';
 
-const NOUNS = [addContextCommands, addSandboxCommands, addToolchainCommands, addCompletionCommand];
+const NOUNS = [
+  addOpCommands,
+  addContextCommands,
+  addSandboxCommands,
+  addToolchainCommands,
+  addCompletionCommand,
+];
 
 export function buildProgram(): Command {
   const program = new Command('zonewright');
   program
     .description('Durable operations of self-managed Kubernetes zones on AWS')
-    .helpCommand(false)
     .showHelpAfterError('(--help says more)');
   for (const add of NOUNS) add(program);
   for (const command of commandsOf(program)) settle(command);
@@ -23,7 +29,7 @@ export const commandsOf = (command: Command): Command[] => [command, ...command.
 
 /** What holds for every command: machine-readable output, and errors that end in our exit codes. */
 function settle(command: Command): void {
-  command.exitOverride();
+  command.exitOverride().helpCommand(false);
   if (command.commands.length > 0) return;
   command.option('--json', 'print one JSON document on stdout; progress goes to stderr');
 }

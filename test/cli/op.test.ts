@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { freshPerson, zonewright } from './cli.ts';
+import type { CliResult } from './cli.ts';
+import { ToyOperations } from './toy-operations.ts';
+import type { ToyRun } from './toy-operations.ts';
+
+let toys: ToyOperations;
+before(async () => {
+  toys = await ToyOperations.open();
+});
+after(() => toys.close());
+
+const op = (...args: string[]): Promise<CliResult> => zonewright(['op', ...args], { env: toys.env });
+
+async function json<T>(...args: string[]): Promise<T> {
+  const { code, stdout, stderr } = await op(...args, '--json');
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout) as T;
+}
+
+interface Question {
+  readonly explanation: { readonly state: string; readonly question?: { readonly id: string } };
+}
+
+/** Waits until the operation is in this state, as `op explain` says it. */
+async function inState(run: ToyRun, state: string): Promise<Question['explanation']> {
+  const deadline = Date.now() + 20_000;
+  for (;;) {
+    const { explanation } = await json<Question>('explain', run.id);
+    if (explanation.state === state) return explanation;
+    assert.ok(Date.now() < deadline, `still ${explanation.state}`);
+  }
+}
+
+test('op list shows what is open, by zone and state, and what has ended on demand', async () => {
+  const asking = await toys.start('toy-list', { zone: 'zone03.toy', approval: true });
+  await inState(asking, 'blocked');
+  const ended = await toys.start('toy-list-ended', { zone: 'zone04.toy' });
+  await ended.handle.result();
+  type List = { operations: { id: string; state: string; zone: string; actor: string; endedAt?: string }[] };
+  const open = (await json<List>('list', '--zone', 'zone03.toy')).operations;
+  assert.deepEqual(
+    open.map(({ id, state, zone, actor }) => [id, state, zone, actor]),
+    [['toy-list', 'blocked', 'zone03.toy', 'alice']],
+  );
+  assert.deepEqual((await json<List>('list', '--zone', 'zone04.toy')).operations, []);
+  const [all] = (await json<List>('list', '--zone', 'zone04.toy', '--all')).operations;
+  assert.equal(all?.state, 'done');
+  assert.ok(all?.endedAt);
+  const text = await op('list', '--state', 'blocked');
+  assert.match(text.stdout, /^ID +TYPE +ZONE +STATE +ACTOR/);
+  assert.match(text.stdout, /^toy-list +ToyZone +zone03\.toy +blocked +alice/m);
+  await op('reject', 'toy-list');
+});
+
+test('a question is explained, answered once, and refused afterwards', async () => {
+  const run = await toys.start('toy-ask', { approval: true });
+  await inState(run, 'blocked');
+  const explained = await op('explain', run.id);
+  assert.match(explained.stdout, /^toy-ask \(ToyZone\): blocked, asks: Make the toy zone\?/);
+  assert.match(explained.stdout, /answer with: zonewright op decide toy-ask <approve\|reject>/);
+  const wrong = await op('decide', run.id, 'maybe');
+  assert.equal(wrong.code, 3);
+  assert.match(wrong.stderr, /^error: Cannot decide "maybe": expected approve, reject/);
+  const approved = await op('approve', run.id, '--reason', 'looks right');
+  assert.equal(approved.code, 0, approved.stderr);
+  await run.handle.result();
+  const late = await op('approve', run.id);
+  assert.equal(late.code, 3);
+  const { explanation } = await json<{ explanation: { decisions: { actor: string; reason: string }[] } }>(
+    'explain',
+    run.id,
+  );
+  assert.deepEqual(
+    explanation.decisions.map(({ actor, reason }) => [actor, reason]),
+    [['carol@example.com', 'looks right']],
+  );
+});
+
+test('pause holds, resume lets go on; what makes no sense is refused', async () => {
+  let release = (): void => {};
+  const run = await toys.start('toy-pause', {}, (cloud) => {
+    const held = cloud.hold('vpc.create vpc');
+    release = () => held.release();
+  });
+  assert.equal((await op('resume', run.id)).code, 3);
+  assert.equal((await op('pause', run.id, '--reason', 'lunch')).code, 0);
+  const again = await op('pause', run.id);
+  assert.equal(again.code, 3);
+  assert.match(again.stderr, /paused already by carol@example\.com/);
+  assert.match((await op('explain', run.id)).stdout, /paused by carol@example\.com at .*: lunch/);
+  release();
+  assert.equal((await op('resume', run.id)).code, 0);
+  await run.handle.result();
+});
+
+test('abort asks for --yes without a terminal and then undoes', async () => {
+  const run = await toys.start('toy-abort', { approval: true });
+  await inState(run, 'blocked');
+  const unsure = await op('abort', run.id);
+  assert.equal(unsure.code, 2);
+  assert.match(unsure.stderr, /expected: --yes/);
+  const aborted = await op('abort', run.id, '--yes');
+  assert.equal(aborted.code, 0, aborted.stderr);
+  await assert.rejects(run.handle.result());
+  const shown = await json<{ operation: { state: string } }>('show', run.id);
+  assert.equal(shown.operation.state, 'failed');
+});
+
+test('op show draws the steps with their times and what they made', async () => {
+  const run = await toys.start('toy-show');
+  await run.handle.result();
+  const { code, stdout } = await op('show', run.id);
+  assert.equal(code, 0);
+  assert.match(stdout, /^toy-show {2}ToyZone {2}done/);
+  assert.match(stdout, /^✓ vpc {2}creating VPC 172\.16\.0\.0\/23 {2}[\d.]+ s {2}\S+$/m);
+  const { steps } = await json<{ steps: { step: string; state: string }[] }>('show', run.id);
+  assert.deepEqual(new Set(steps.map(({ state }) => state)), new Set(['done']));
+  assert.equal(steps.length, 6);
+});
+
+test('following ends with the result: progress on stderr, one document on stdout', async () => {
+  const run = await toys.start('toy-follow');
+  const { code, stdout, stderr } = await op('show', run.id, '--follow', '--json');
+  assert.equal(code, 0, stderr);
+  const outcome = JSON.parse(stdout) as { state: string; operation: string; result: { machine: string } };
+  assert.equal(outcome.state, 'done');
+  assert.equal(outcome.operation, run.id);
+  assert.ok(outcome.result.machine);
+  assert.match(stderr, /✓ machine {2}launching machine toy/);
+});
+
+test('following stops with exit code 4 when --wait runs out; the operation goes on', async () => {
+  const run = await toys.start('toy-wait', { approval: true });
+  const { code, stderr } = await op('show', run.id, '--follow', '--wait', '2s');
+  assert.equal(code, 4);
+  assert.match(stderr, /asks: Make the toy zone\?/);
+  assert.match(stderr, /toy-wait goes on; look again with: zonewright op show toy-wait --follow/);
+  assert.equal((await run.handle.describe()).status.name, 'RUNNING');
+  await op('reject', run.id);
+});
+
+test('Ctrl-C detaches and never aborts', async () => {
+  const run = await toys.start('toy-interrupt', { approval: true });
+  await inState(run, 'blocked');
+  const main = join(import.meta.dirname, '../../clients/cli/main.ts');
+  const child = spawn(process.execPath, [main, 'op', 'show', run.id, '--follow'], {
+    env: { ...process.env, ...toys.env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  while (!stderr.includes('asks:')) await once(child.stderr, 'data');
+  child.kill('SIGINT');
+  const [code] = (await once(child, 'close')) as [number];
+  assert.equal(code, 4);
+  assert.match(stderr, /goes on; look again with/);
+  assert.equal((await inState(run, 'blocked')).state, 'blocked');
+  await op('reject', run.id);
+});
+
+test('a failed operation ends with 1 and says why; a declined one with 3', async () => {
+  const trouble = { type: 'CloudRefused', retryable: false };
+  const run = await toys.start('toy-fail', { onFailure: 'roll-back' }, (cloud) =>
+    cloud.fail('role.create role', trouble),
+  );
+  const failed = await op('show', run.id, '--follow', '--json');
+  assert.equal(failed.code, 1);
+  const outcome = JSON.parse(failed.stdout) as { state: string; error: { type: string } };
+  assert.deepEqual([outcome.state, outcome.error.type], ['failed', 'CloudRefused']);
+  assert.match(failed.stderr, /everything was undone/);
+  const declined = await toys.start('toy-declined', { approval: true });
+  await inState(declined, 'blocked');
+  await op('reject', declined.id);
+  assert.equal((await op('show', declined.id, '--follow')).code, 3);
+});
+
+test('without a worker, explain says what was said last and that nobody polls', async () => {
+  const run = await toys.start('toy-alone', { approval: true });
+  await inState(run, 'blocked');
+  await toys.stopWorker();
+  try {
+    const { code, stdout } = await op('explain', run.id);
+    assert.equal(code, 0);
+    assert.match(stdout, /blocked, asks: Make the toy zone\?/);
+    assert.match(stdout, /This is what the operation said last\.|this is what the operation said last\./);
+    const late = await op('approve', run.id);
+    assert.equal(late.code, 1);
+    assert.match(late.stderr, /^error: Cannot decide "toy-alone": no worker answered/);
+  } finally {
+    await toys.startWorker();
+  }
+  await run.handle.result();
+});
+
+test('an unknown operation is refused', async () => {
+  for (const verb of ['show', 'explain', 'pause']) {
+    const { code, stderr } = await op(verb, 'nothing-like-it');
+    assert.equal(code, 2, verb);
+    assert.match(stderr, /^error: Cannot find operation "nothing-like-it"/);
+  }
+});
+
+test('unreachable Temporal is named with its address', async (t) => {
+  const { env } = freshPerson(t);
+  const unreachable = { ...toys.env, ZONEWRIGHT_HOME: env['ZONEWRIGHT_HOME'] ?? '' };
+  const { mkdirSync, writeFileSync } = await import('node:fs');
+  mkdirSync(join(unreachable.ZONEWRIGHT_HOME, 'contexts'), { recursive: true });
+  writeFileSync(
+    join(unreachable.ZONEWRIGHT_HOME, 'contexts/toy.yaml'),
+    `temporal: { address: "127.0.0.1:1", namespace: n }
+aws: { region: us-east-1 }
+store: { bucket: toy-store }
+environment: { name: toy, domain: toy.example.com }\n`,
+  );
+  const { code, stderr } = await zonewright(['op', 'list'], { env: unreachable });
+  assert.equal(code, 2);
+  assert.match(stderr, /^error: Cannot reach Temporal at "127\.0\.0\.1:1" \(context "toy"\)/);
+});
