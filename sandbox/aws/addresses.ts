@@ -58,11 +58,15 @@ async function takenAddresses(world: World, subnetId: string): Promise<Set<strin
   return taken;
 }
 
-/** The first Elastic IP of the sandbox's block that nobody holds. */
+/** The first public address of the sandbox's block that nobody holds. */
 export async function freeElasticAddress(world: World): Promise<string> {
-  const held = itemsOf(await world.read('DescribeAddresses'), 'addressesSet').map((each) =>
+  const elastic = itemsOf(await world.read('DescribeAddresses'), 'addressesSet').map((each) =>
     textOf(each, 'publicIp'),
   );
+  const launched = world.instances.all
+    .filter(({ state }) => state !== 'terminated')
+    .map((each) => each.publicIp);
+  const held = [...elastic, ...launched];
   const [network, bits] = ipaddr.IPv4.parseCIDR(world.addresses.elasticCidr);
   const start = numberOf(network.toString());
   for (let number = start + 1; number < start + 2 ** (32 - bits) - 1; number++) {

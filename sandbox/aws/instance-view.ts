@@ -41,6 +41,8 @@ export function presentInstance(world: World, instance: XmlObject): void {
     const own = record.ownInterfaceIds.includes(String(nic['networkInterfaceId']));
     nic['attachment'] = { ...objectOf(nic, 'attachment'), deleteOnTermination: String(own) };
   }
+  if (record.publicIp !== undefined && instance['ipAddress'] === undefined)
+    instance['ipAddress'] = record.publicIp;
   // Of an instance, the emulator knows the groups it was launched with; its first interface has those in force.
   const primary = itemsOf(instance, 'networkInterfaceSet').find(
     (nic) => nic['networkInterfaceId'] === record.interfaceId,

@@ -32,6 +32,8 @@ export interface InstanceRecord {
   readonly ownInterfaceIds: readonly string[];
   readonly privateIp: string;
   readonly clientToken?: string;
+  /** Public address that came with the launch; an Elastic IP takes precedence. */
+  readonly publicIp?: string;
   shutdownBehavior: 'stop' | 'terminate';
   state: InstanceState;
   reason?: { readonly code: string; readonly message: string };

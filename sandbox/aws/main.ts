@@ -7,6 +7,7 @@ import { openMetadata } from '../machines/metadata/metadata.ts';
 import { obtainSourceImage } from '../machines/source-image.ts';
 import { AWS_SERVICE_ADDRESS, TEMPORAL_SERVICE_ADDRESS } from '../network/model.ts';
 import { openNetwork } from '../network/network.ts';
+import { openRelay } from '../network/relay.ts';
 import { readFrontSettings, readState } from '../state.ts';
 import { cacheRoot } from '../toolchain/cache.ts';
 import { obtain } from '../toolchain/index.ts';
@@ -51,9 +52,12 @@ async function open(folder: string): Promise<void> {
   const network = await openNetwork({
     addresses,
     awsEndpoint: { host: endpoint.hostname, port: Number(endpoint.port) },
-    temporal: { host: temporalHost, port: Number(temporalPort) },
+    temporal: { host: addresses.computer, port: Number(temporalPort) },
   });
   closers.push(() => network.destroy());
+  const temporal = { host: temporalHost, port: Number(temporalPort) };
+  const relay = await openRelay({ ...temporal, host: addresses.computer }, temporal);
+  closers.push(() => relay.close());
   const machines = await openMachines({ home: folder, network });
   closers.push(() => machines.destroy());
   const iamMs = Number(process.env['ZONEWRIGHT_SANDBOX_IAM_DELAY_MS'] ?? settings.iamDelayMs ?? Number.NaN);

@@ -24,13 +24,23 @@ export interface NatState {
   readonly state: string;
 }
 
+/** Public address that came with the launch of an instance. */
+type PublicIpOf = (instanceId: string) => string | undefined;
+
 export class NetworkMirror {
   readonly #emulator: Emulator;
   readonly #network: Network;
   readonly #natGateways: (id: string) => NatState | undefined;
+  readonly #publicIpOf: PublicIpOf;
   #applied = '';
 
-  constructor(emulator: Emulator, network: Network, natGateways: (id: string) => NatState | undefined) {
+  constructor(
+    emulator: Emulator,
+    network: Network,
+    natGateways: (id: string) => NatState | undefined,
+    publicIpOf: PublicIpOf,
+  ) {
+    this.#publicIpOf = publicIpOf;
     this.#emulator = emulator;
     this.#network = network;
     this.#natGateways = natGateways;
@@ -73,7 +83,7 @@ export class NetworkMirror {
       vpcs: vpcs.map((vpc) => vpcModel(vpc, gateways)),
       subnets: subnets.flatMap((subnet) => subnetModel(subnet, tables)),
       routeTables: tables.map((table) => routeTableModel(table)),
-      interfaces: interfaces.flatMap((each) => interfaceModel(each, hopLimits)),
+      interfaces: interfaces.flatMap((each) => interfaceModel(each, hopLimits, this.#publicIpOf)),
       natGateways: nats.flatMap((nat) => natModel(nat, this.#natGateways)),
       securityGroups: groups.map((group) => securityGroupModel(group)),
     };
@@ -126,11 +136,15 @@ function routeTarget(route: XmlObject): RouteModel['target'] | undefined {
   return id === undefined ? { kind: 'blackhole' } : { kind: 'interface', id };
 }
 
-function interfaceModel(each: XmlObject, hopLimits: ReadonlyMap<string, number>): InterfaceModel[] {
+function interfaceModel(
+  each: XmlObject,
+  hopLimits: ReadonlyMap<string, number>,
+  publicIpOf: PublicIpOf,
+): InterfaceModel[] {
   const instanceId = textOf(each, 'attachment', 'instanceId');
   const metadataHopLimit = hopLimits.get(instanceId ?? '');
   if (instanceId === undefined || metadataHopLimit === undefined) return [];
-  const publicIp = textOf(each, 'association', 'publicIp');
+  const publicIp = textOf(each, 'association', 'publicIp') ?? publicIpOf(instanceId);
   const model = {
     id: need(each, 'networkInterfaceId'),
     instanceId,

@@ -106,10 +106,15 @@ function makeWorld(
   const delays = { ...AWS_LIKE_DELAYS, ...options.delays };
   const images = new ImageStore(join(options.home, 'images'));
   const natGateways = new NatGateways();
-  const mirror = new NetworkMirror(emulator, network, (id) => natGateways.stateOf(id));
+  const mirror = new NetworkMirror(
+    emulator,
+    network,
+    (id) => natGateways.stateOf(id),
+    (id): string | undefined => instances.get(id)?.publicIp,
+  );
   const ec2Lock = new Mutex();
   const { haltSeconds } = delays;
-  const instances = new Instances({ emulator, machines, images, mirror, ec2Lock, haltSeconds });
+  const instances: Instances = new Instances({ emulator, machines, images, mirror, ec2Lock, haltSeconds });
   const route53 = new Route53(addresses, delays.changeMs);
   return {
     ...{ region, accountId, addresses, delays, emulator, identities, images, instances, network, machines },

@@ -4,7 +4,7 @@
  */
 import { AwsError, deleteParams, ec2Answer, listOf, structuresOf, tagSpecification } from '../call.ts';
 import type { Call, Next, Rule } from '../call.ts';
-import { claimAddress } from '../addresses.ts';
+import { claimAddress, freeElasticAddress } from '../addresses.ts';
 import { ROOT_GIB } from '../images.ts';
 import type { StoredImage } from '../images.ts';
 import { presentInstance } from '../instance-view.ts';
@@ -71,6 +71,8 @@ async function launchOne(world: World, original: Call, next: Next, image: Stored
   await (nicGiven ? placeByInterface(world, params) : placeInSubnet(world, params));
   await refuseForeignGroups(world, params);
   const encrypted = rootDevice(params, image);
+  const wantsPublic = original.params.get('NetworkInterface.1.AssociatePublicIpAddress') === 'true';
+  const publicIp = wantsPublic ? await freeElasticAddress(world) : undefined;
   if (image.imdsSupport === 'v2.0') applyImds(params);
   const answer = await next({ ...original, params });
   const reservation = answer.document?.fields ?? {};
@@ -93,6 +95,7 @@ async function launchOne(world: World, original: Call, next: Next, image: Stored
     shutdownBehavior: params.get('InstanceInitiatedShutdownBehavior') === 'terminate' ? 'terminate' : 'stop',
     state: 'pending',
     ...(token === null ? {} : { clientToken: token }),
+    ...(publicIp === undefined ? {} : { publicIp }),
   });
   await tagInterface(world, params, interfaceId);
   presentInstance(world, instance!);
@@ -112,10 +115,7 @@ async function placeInSubnet(world: World, params: URLSearchParams): Promise<voi
   }
   listOf(params, 'SecurityGroupId').forEach((id, i) => params.set(`${nic}SecurityGroupId.${i + 1}`, id));
   deleteParams(params, 'SecurityGroupId');
-  if (params.get(`${nic}AssociatePublicIpAddress`) === 'true') {
-    const message = 'The sandbox assigns no public addresses by itself: allocate an Elastic IP';
-    throw new AwsError('UnsupportedOperation', message);
-  }
+  params.delete(`${nic}AssociatePublicIpAddress`);
   const subnetId = params.get(`${nic}SubnetId`);
   if (subnetId === null)
     throw new AwsError('VPCIdNotSpecified', 'No default VPC for this user. Name a subnet.');
