@@ -65,9 +65,11 @@ export const imageEffect = ({ ec2 }: Pick<Clients, 'ec2'>): Effect<Plan, Ref> =>
       TagSpecifications: tagAtCreation(tags, 'image', 'snapshot'),
     });
     const { ImageId } = await ec2.send(command, { abortSignal: context.signal });
-    // The snapshots are known once the image is available.
     return { id: given(ImageId, 'ImageId'), snapshotIds: [], imageName: plan.imageName };
   },
+
+  /** EC2 names the snapshots some time later; every attempt answers the same, and `describe` answers them. */
+  complete: (ref) => Promise.resolve({ ...ref, snapshotIds: [] }),
 
   /** The snapshots only after the image: until then it uses them. */
   async remove(ref, _plan, { signal }) {

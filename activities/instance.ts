@@ -126,7 +126,9 @@ const comparedTo = (plan: Plan, instance: Instance) =>
     subnet: [instance.SubnetId, plan.subnetId],
     address: [plan.privateIp && instance.PrivateIpAddress, plan.privateIp],
     'security groups': [
-      (instance.SecurityGroups ?? []).map(({ GroupId }) => GroupId).toSorted(),
+      (instance.NetworkInterfaces?.[0]?.Groups ?? instance.SecurityGroups ?? [])
+        .map(({ GroupId }) => GroupId)
+        .toSorted(),
       plan.securityGroupIds.toSorted(),
     ],
     profile: [instance.IamInstanceProfile?.Arn?.split('/').at(-1), plan.profileName],

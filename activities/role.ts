@@ -45,7 +45,7 @@ export function roleEffect({ iam }: Pick<Clients, 'iam'>): Effect<Plan, RefOf<'r
       const policy = await policyNow(plan.roleName, signal);
       const planned = plain(policyOf(plan));
       return [
-        foundByTags(owner, given(Role.Tags ?? [], 'Tags') as never, refOf(Role), {
+        foundByTags(owner, Role.Tags, refOf(Role), {
           path: [Role.Path, IAM_PATH],
           'trust policy': [isDeepStrictEqual(document(Role.AssumeRolePolicyDocument), TRUST), true],
           policy: policy === undefined || isDeepStrictEqual(policy, planned) ? [1, 1] : [policy, planned],
@@ -65,6 +65,8 @@ export function roleEffect({ iam }: Pick<Clients, 'iam'>): Effect<Plan, RefOf<'r
     },
 
     async complete(ref, plan, { signal }) {
+      // IAM takes no policy without statements.
+      if (plan.statements.length === 0) return ref;
       const command = new PutRolePolicyCommand({
         RoleName: plan.roleName,
         PolicyName: POLICY_NAME,

@@ -22,16 +22,6 @@ const UNAUTHORIZED = new Set(['UnauthorizedOperation', 'AccessDenied', 'AccessDe
 export const accountChecks = ({ ec2, sts }: Clients) => ({
   'account.identity': asActivity('find out whose credentials these are', (_input: NoInput) => identity(sts)),
 
-  /** Refuses to work in another account than the one that was planned for. */
-  'account.expect': asActivity('check the account', async ({ accountId }: { readonly accountId: string }) => {
-    const found = await identity(sts);
-    if (found.accountId === accountId) return found;
-    throw new ZonewrightError(
-      'CloudRefused',
-      `Cannot work in account "${found.accountId}": expected "${accountId}" (credentials of ${found.arn})`,
-    );
-  }),
-
   /** Kinds whose creation AWS lets one try without doing it. The others say no only when they are made. */
   'permissions.check': asActivity(
     'check permissions',

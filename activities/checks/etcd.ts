@@ -19,7 +19,6 @@ const DELAY_MS = 2_000;
 
 export interface EtcdHealth {
   readonly members: readonly { readonly id: string; readonly name: string; readonly isLearner: boolean }[];
-  readonly revision: string;
 }
 
 export const etcdChecks = (access: EtcdAccess) => ({
@@ -90,6 +89,5 @@ async function health(client: Etcd3, expected: number | undefined): Promise<Etcd
       name: member.name,
       isLearner: (member as { isLearner?: boolean }).isLearner ?? false,
     })),
-    revision: put.header.revision,
   };
 }

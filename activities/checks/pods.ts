@@ -21,7 +21,10 @@ const PORT = 8080;
 const DELAY_MS = 1_000;
 
 export const podChecks = (access: KubernetesAccess, port = PORT) => ({
-  /** Starts a pod that serves a nonce, asks it over the pod network from here, compares, and deletes it. */
+  /**
+   * Starts a pod that serves a nonce, asks it over the pod network from here, and compares. The pod stays, so that a
+   * repeat asks the same one, until `pod.remove` or an hour later.
+   */
   'pod.answers': asActivity('ask a pod', async (check: PodCheck) => {
     const signal = Context.current().cancellationSignal;
     const { core } = connectKubernetes(access, signal);
@@ -36,11 +39,10 @@ export const podChecks = (access: KubernetesAccess, port = PORT) => ({
         { details: { answer: answer.slice(0, 200) } },
       );
     }
-    await remove(core, check.name, namespace);
     return { pod: check.name, node: pod.spec?.nodeName ?? '', address: pod.status?.podIP ?? '' };
   }),
 
-  /** Removes what a `pod.answers` that was given up left. */
+  /** Removes the pod of `pod.answers`. */
   'pod.remove': asActivity(
     'remove a pod',
     async ({ name, namespace = 'default' }: Omit<PodCheck, 'image'>) => {
@@ -92,6 +94,7 @@ const podOf = ({ name, image = IMAGE, node }: PodCheck, nonce: string, port: num
   metadata: { name, labels: { app: 'zonewright-check' }, annotations: { 'zonewright.dev/nonce': nonce } },
   spec: {
     restartPolicy: 'Never',
+    activeDeadlineSeconds: 3_600,
     terminationGracePeriodSeconds: 0,
     automountServiceAccountToken: false,
     ...(node === undefined ? {} : { nodeName: node }),

@@ -40,16 +40,6 @@ export const storeChecks = (
       return object ? { versionId: object.etag } : {};
     }),
 
-    /** The manifest of a zone: larger than other documents, and missing only if there is no such zone. */
-    'zone.manifest': asActivity('read the manifest', async (name: ObjectName) => {
-      const object = await readObject(s3, name, Context.current().cancellationSignal);
-      if (object) return { content: json(object.text, name), versionId: object.etag };
-      throw new ZonewrightError(
-        'GateFailed',
-        `Cannot find manifest "${name.key}" in bucket "${name.bucket}"`,
-      );
-    }),
-
     'store.wait': asActivity('wait for a document', async (name: ObjectName) => {
       const object = await read(name);
       if (!object) throw new NotYet(`waiting for "${name.bucket}/${name.key}"`, pollMs);

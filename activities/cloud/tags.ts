@@ -1,14 +1,13 @@
-import type { Filter, ResourceType, Tag, TagSpecification } from '@aws-sdk/client-ec2';
+import type { Filter, ResourceType, TagSpecification } from '@aws-sdk/client-ec2';
 import { ZonewrightError } from '../../domain/errors.ts';
 import { attemptOf, ownsByTags, TAG_PREFIX, type Owner } from '../../domain/resources/resource.ts';
 import type { Found, Leftover, SweepScope } from '../effect.ts';
 
 type Tags = Readonly<Record<string, string>>;
+type TagPairs = readonly { Key?: string | undefined; Value?: string | undefined }[] | undefined;
 
 /** EC2's and IAM's list of tags as a record. */
-export const tagsOf = (
-  list: readonly { Key?: string | undefined; Value?: string | undefined }[] | undefined,
-): Record<string, string> =>
+export const tagsOf = (list: TagPairs): Record<string, string> =>
   Object.fromEntries((list ?? []).map(({ Key, Value }) => [Key ?? '', Value ?? '']));
 
 export const tagList = (tags: Tags): { Key: string; Value: string }[] =>
@@ -49,12 +48,7 @@ const text = (value: unknown): string =>
   value === undefined ? 'none' : typeof value === 'string' ? value : JSON.stringify(value);
 
 /** Something with tags, as `Effect.describe` answers it. */
-export function foundByTags<Ref>(
-  owner: Owner,
-  tags: readonly Tag[] | undefined,
-  ref: Ref,
-  compared: Compared,
-): Found<Ref> {
+export function foundByTags<Ref>(owner: Owner, tags: TagPairs, ref: Ref, compared: Compared): Found<Ref> {
   const record = tagsOf(tags);
   return {
     ref,

@@ -1,66 +1,41 @@
-import { spawn } from 'node:child_process';
-import { createServer, type AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { CreateBucketCommand, PutBucketVersioningCommand } from '@aws-sdk/client-s3';
 import { connect, type Clients } from '../../activities/cloud/clients.ts';
-import { obtain } from '../../sandbox/toolchain/index.ts';
+import { ADMIN, REGION, startFront, type TestFront } from '../sandbox/aws-front.ts';
 
 export interface Cloud {
   readonly clients: Clients;
-  readonly endpoint: string;
+  readonly front: TestFront;
+  /** Zone in which tests put their subnets. */
+  readonly zoneA: string;
+  readonly zoneB: string;
+  /** A bucket that keeps versions. */
+  bucket(name: string): Promise<string>;
   stop(): Promise<void>;
 }
 
-/**
- * Clients of the front when `ZONEWRIGHT_TEST_AWS` names its URL, else of an AWS emulator of the caller's own.
- * The emulator alone is wrong about client tokens and repeated names; tests of those ask `hasTokens`.
- */
+/** The clients that workers use, against the front with a real emulator and a real S3 server behind it. */
 export async function startCloud(): Promise<Cloud> {
-  const front = process.env['ZONEWRIGHT_TEST_AWS'];
-  if (front !== undefined) return { ...cloudAt(front), stop: async () => {} };
-  const port = await freePort();
-  const server = spawn(await obtain('moto'), ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
-  const endpoint = `http://127.0.0.1:${port}`;
-  await untilAnswers(endpoint);
-  return {
-    ...cloudAt(endpoint),
-    stop: () =>
-      new Promise((resolve) => {
-        server.once('exit', () => resolve());
-        server.kill();
-      }),
-  };
-}
-
-/** True where client tokens are kept, as AWS does. */
-export const hasTokens = process.env['ZONEWRIGHT_TEST_AWS'] !== undefined;
-
-function cloudAt(endpoint: string): Pick<Cloud, 'clients' | 'endpoint'> {
-  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
-  return {
-    endpoint,
-    clients: connect({ region: 'eu-west-1', endpoint, credentials, requestTimeoutMs: 20_000 }),
-  };
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
+  const front = await startFront();
+  const clients = connect({
+    region: REGION,
+    endpoint: front.url,
+    credentials: ADMIN,
+    requestTimeoutMs: 20_000,
   });
-}
-
-export async function untilAnswers(url: string, seconds = 60): Promise<void> {
-  for (let tries = 0; tries < seconds * 5; tries++) {
-    try {
-      await fetch(url);
-      return;
-    } catch {
-      await sleep(200);
-    }
-  }
-  throw new Error(`Cannot reach "${url}" within ${seconds} s`);
+  return {
+    clients,
+    front,
+    zoneA: `${REGION}a`,
+    zoneB: `${REGION}b`,
+    bucket: async (Bucket) => {
+      await clients.s3.send(new CreateBucketCommand({ Bucket }));
+      const VersioningConfiguration = { Status: 'Enabled' as const };
+      await clients.s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration }));
+      return Bucket;
+    },
+    stop: async () => {
+      for (const client of Object.values(clients)) client.destroy();
+      await front[Symbol.asyncDispose]();
+    },
+  };
 }

@@ -24,7 +24,7 @@ import { subnetEffect } from '../../activities/subnet.ts';
 import { vpcEffect } from '../../activities/vpc.ts';
 import { ownerTags, type Owner } from '../../domain/resources/resource.ts';
 import { startCloud, type Cloud } from './emulator.ts';
-import { deleteUntilGone, effectRunner, SETTINGS, someOwner } from './run-effect.ts';
+import { deleteUntilGone, effectRunner, SETTINGS, someOwner, untilSettled } from './run-effect.ts';
 
 const signal = new AbortController().signal;
 const contextOf = (owner: Owner, attempt: number) => ({
@@ -127,7 +127,7 @@ suite('effects of the network', () => {
     const subnet = effectRunner('subnet', subnetEffect(cloud.clients));
     const inside = {
       owner: someOwner('subnet'),
-      plan: { vpcId: id, cidr: '172.16.8.0/26', availabilityZone: 'eu-west-1a' },
+      plan: { vpcId: id, cidr: '172.16.8.0/26', availabilityZone: cloud.zoneA },
     };
     const { id: SubnetId } = await subnet.create(inside);
     const { NetworkInterface } = await cloud.clients.ec2.send(
@@ -149,11 +149,11 @@ suite('effects of the network', () => {
 
   test('subnets are created once and deleted twice', async () => {
     const subnet = effectRunner('subnet', subnetEffect(cloud.clients));
-    const plan = { vpcId, cidr: '10.9.1.0/26', availabilityZone: 'eu-west-1b' };
+    const plan = { vpcId, cidr: '10.9.1.0/26', availabilityZone: cloud.zoneB };
     const input = { owner: someOwner('subnet'), plan };
     const ref = await subnet.create(input);
     assert.deepEqual(await subnet.create(input), ref);
-    await assert.rejects(subnet.create({ ...input, plan: { ...plan, availabilityZone: 'eu-west-1c' } }), {
+    await assert.rejects(subnet.create({ ...input, plan: { ...plan, availabilityZone: cloud.zoneA } }), {
       type: 'ForeignResource',
     });
     await subnet.delete(input);
@@ -217,6 +217,9 @@ suite('effects of the network', () => {
   test('an Elastic IP serves a NAT gateway, which becomes ready', async () => {
     const addresses = effectRunner('elastic-ip', elasticIpEffect(cloud.clients));
     const gateways = effectRunner('nat-gateway', natGatewayEffect(cloud.clients));
+    const internet = effectRunner('internet-gateway', internetGatewayEffect(cloud.clients));
+    const way = { owner: someOwner('igw'), plan: { vpcId } };
+    await internet.create(way);
     const address = { owner: someOwner('eip'), plan: {} };
     const { id: allocationId, publicIp } = await addresses.create(address);
     assert.match(publicIp, /^\d+\.\d+\.\d+\.\d+$/);
@@ -224,11 +227,12 @@ suite('effects of the network', () => {
     const input = { owner: someOwner('nat'), plan: { subnetId, allocationId } };
     const ref = await gateways.create(input);
     assert.deepEqual(await gateways.create(input), ref);
-    await untilReady(() => gateways.ready({ ...input, known: ref }));
+    await untilSettled(() => gateways.ready({ ...input, known: ref }));
     await deleteUntilGone(gateways.delete, input);
     await deleteUntilGone(gateways.delete, input);
     await deleteUntilGone(addresses.delete, address);
     await addresses.delete(address);
+    await internet.delete(way);
   });
 
   test('a security group loses the default rule, gets its own, and gives up what a crash left', async () => {
@@ -301,16 +305,4 @@ async function leftoversOf(
 ): Promise<string[]> {
   assert.ok(effect.leftovers !== 'with its parent');
   return (await effect.leftovers(scope, { signal })).map(({ id }) => id);
-}
-
-async function untilReady(ready: () => Promise<void>): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
-    try {
-      return await ready();
-    } catch (error) {
-      if ((error as { type?: string }).type !== 'NotYet') throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-  assert.fail('it never became ready');
 }

@@ -1,5 +1,6 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { effectActivities, type Effect, type EffectInput, type Found } from '../../activities/effect.ts';
 import type { Kind, PlanOf, RefOf } from '../../domain/resources/index.ts';
 import type { Owner } from '../../domain/resources/resource.ts';
@@ -68,17 +69,19 @@ export const someOwner = (step = 'step'): Owner => {
   };
 };
 
-/** Deletes until nothing asks to be tried again. */
-export async function deleteUntilGone<I>(
-  remove: (input: I, attempt?: Attempt) => Promise<void>,
-  input: I,
-): Promise<void> {
+/** Calls again as long as it asks to be tried again, as Temporal would. */
+export async function untilSettled<R>(call: (attempt: number) => Promise<R>): Promise<R> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await remove(input, { attempt });
+      return await call(attempt);
     } catch (error) {
-      if ((error as { type?: string }).type !== 'NotYet' || attempt === 100) throw error;
-      await new Promise((resolve) => setTimeout(resolve, SETTINGS.pollMs));
+      if ((error as { type?: string }).type !== 'NotYet' || attempt === 200) throw error;
+      await sleep(SETTINGS.pollMs);
     }
   }
 }
+
+export const deleteUntilGone = <I>(
+  remove: (input: I, attempt?: Attempt) => Promise<void>,
+  input: I,
+): Promise<void> => untilSettled((attempt) => remove(input, { attempt }));
