@@ -88,7 +88,7 @@ export async function putObject(
   const command = new PutObjectCommand({
     Bucket,
     Key,
-    Body: text,
+    Body: Buffer.from(text),
     ContentType: contentType,
     Metadata: metadataOf(tags),
     ...(condition && 'ifNew' in condition ? { IfNoneMatch: '*' } : {}),
