@@ -18,6 +18,33 @@ import type { XmlObject } from './xml.ts';
 /** Calls that change EC2's records and never the network. */
 const UNRELATED = /Tags$|Image|Snapshot|Volume|KeyPair|LaunchTemplate|^AllocateAddress$|^RebootInstances$/;
 
+/** Where the model comes from: reads and the sets in their answers. */
+const SOURCES = {
+  vpcSet: 'DescribeVpcs',
+  internetGatewaySet: 'DescribeInternetGateways',
+  subnetSet: 'DescribeSubnets',
+  routeTableSet: 'DescribeRouteTables',
+  networkInterfaceSet: 'DescribeNetworkInterfaces',
+  reservationSet: 'DescribeInstances',
+  natGatewaySet: 'DescribeNatGateways',
+  securityGroupInfo: 'DescribeSecurityGroups',
+} as const;
+
+type Source = keyof typeof SOURCES;
+const ALL = Object.keys(SOURCES) as Source[];
+
+/** What a call can change; of anything else, everything. Reading less makes calls quicker. */
+const CHANGED: ReadonlyArray<readonly [calls: RegExp, changed: readonly Source[]]> = [
+  [/SecurityGroup/, ['securityGroupInfo']],
+  [/InternetGateway$/, ['internetGatewaySet', 'routeTableSet']],
+  [/Route(Table)?(Association)?$/, ['routeTableSet']],
+  [/Subnet$/, ['subnetSet', 'routeTableSet']],
+  [/Address$/, ['networkInterfaceSet', 'natGatewaySet']],
+  [/NetworkInterface/, ['networkInterfaceSet', 'routeTableSet']],
+  [/NatGateway$/, ['natGatewaySet', 'networkInterfaceSet', 'routeTableSet']],
+  [/Instance(s|Attribute|MetadataOptions)$/, ['reservationSet', 'networkInterfaceSet', 'routeTableSet']],
+];
+
 export interface NatState {
   /** Its address in the subnet; the emulator's own lies anywhere. */
   readonly privateIp: string;
@@ -32,6 +59,7 @@ export class NetworkMirror {
   readonly #network: Network;
   readonly #natGateways: (id: string) => NatState | undefined;
   readonly #publicIpOf: PublicIpOf;
+  readonly #records: Partial<Record<Source, XmlObject[]>> = {};
   #applied = '';
 
   constructor(
@@ -48,11 +76,17 @@ export class NetworkMirror {
 
   /** Follows a call that may have changed the network. */
   async follow(action: string): Promise<void> {
-    if (!UNRELATED.test(action)) await this.apply();
+    if (UNRELATED.test(action)) return;
+    await this.apply(CHANGED.find(([calls]) => calls.test(action))?.[1]);
   }
 
-  async apply(): Promise<void> {
-    const model = await this.derive();
+  /** Reads what may have changed and has the network follow. */
+  async apply(changed: readonly Source[] = ALL): Promise<void> {
+    const read = async (source: Source): Promise<void> => {
+      this.#records[source] = itemsOf(await this.#emulator.ec2(SOURCES[source]), source);
+    };
+    await Promise.all(changed.map(read));
+    const model = this.#derive();
     const text = JSON.stringify(model);
     if (text === this.#applied) return;
     this.#applied = '';
@@ -60,19 +94,17 @@ export class NetworkMirror {
     this.#applied = text;
   }
 
-  async derive(): Promise<NetworkModel> {
-    const list = async (action: string, set: string): Promise<XmlObject[]> =>
-      itemsOf(await this.#emulator.ec2(action), set);
-    const [vpcs, gateways, subnets, tables, interfaces, instances, nats, groups] = await Promise.all([
-      list('DescribeVpcs', 'vpcSet'),
-      list('DescribeInternetGateways', 'internetGatewaySet'),
-      list('DescribeSubnets', 'subnetSet'),
-      list('DescribeRouteTables', 'routeTableSet'),
-      list('DescribeNetworkInterfaces', 'networkInterfaceSet'),
-      list('DescribeInstances', 'reservationSet'),
-      list('DescribeNatGateways', 'natGatewaySet'),
-      list('DescribeSecurityGroups', 'securityGroupInfo'),
-    ]);
+  #derive(): NetworkModel {
+    const {
+      vpcSet: vpcs = [],
+      internetGatewaySet: gateways = [],
+      subnetSet: subnets = [],
+      routeTableSet: tables = [],
+      networkInterfaceSet: interfaces = [],
+      reservationSet: instances = [],
+      natGatewaySet: nats = [],
+      securityGroupInfo: groups = [],
+    } = this.#records;
     const hopLimits = new Map<string, number>();
     for (const instance of instances.flatMap((reservation) => itemsOf(reservation, 'instancesSet'))) {
       if (textOf(instance, 'instanceState', 'name') === 'terminated') continue;

@@ -16,6 +16,7 @@ import { natGateways } from './nat-gateways.ts';
 import { networkInterfaces } from './network-interfaces.ts';
 import { runInstances } from './run-instances.ts';
 import { snapshots } from './snapshots.ts';
+import { subnets } from './subnets.ts';
 
 export const rulesOf = (world: World): Rule[] => [
   identities(world),
@@ -34,4 +35,5 @@ export const rulesOf = (world: World): Rule[] => [
   elasticAddresses(world),
   networkInterfaces(world),
   dependencies(world),
+  subnets(world),
 ];
