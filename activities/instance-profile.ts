@@ -4,7 +4,6 @@ import {
   DeleteInstanceProfileCommand,
   GetInstanceProfileCommand,
   ListInstanceProfilesCommand,
-  ListInstanceProfileTagsCommand,
   RemoveRoleFromInstanceProfileCommand,
   type InstanceProfile,
 } from '@aws-sdk/client-iam';
@@ -79,11 +78,8 @@ export function instanceProfileEffect({
       });
       const tagged = await Promise.all(
         profiles.map(async (profile) => {
-          const command = new ListInstanceProfileTagsCommand({
-            InstanceProfileName: profile.InstanceProfileName,
-          });
-          const answer = await orAbsent(iam.send(command, { abortSignal: signal }));
-          return { profile, tags: tagsOf(answer?.Tags) };
+          const found = await get(given(profile.InstanceProfileName, 'InstanceProfileName'), signal);
+          return { profile, tags: tagsOf(found?.Tags) };
         }),
       );
       return tagged

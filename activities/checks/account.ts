@@ -1,9 +1,4 @@
-import {
-  AllocateAddressCommand,
-  CreateInternetGatewayCommand,
-  CreateVpcCommand,
-  DescribeInstancesCommand,
-} from '@aws-sdk/client-ec2';
+import { AllocateAddressCommand, CreateInternetGatewayCommand } from '@aws-sdk/client-ec2';
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { Context } from '@temporalio/activity';
 import { ZonewrightError } from '../../domain/errors.ts';
@@ -22,19 +17,16 @@ const UNAUTHORIZED = new Set(['UnauthorizedOperation', 'AccessDenied', 'AccessDe
 export const accountChecks = ({ ec2, sts }: Clients) => ({
   'account.identity': asActivity('find out whose credentials these are', (_input: NoInput) => identity(sts)),
 
-  /** Kinds whose creation AWS lets one try without doing it. The others say no only when they are made. */
+  /** Kinds whose creation can be tried without naming anything that exists. The others say no only when they are made. */
   'permissions.check': asActivity(
     'check permissions',
     async ({ kinds }: { readonly kinds: readonly Kind[] }) => {
       const abortSignal = Context.current().cancellationSignal;
       const tries: Partial<Record<Kind, () => Promise<unknown>>> = {
-        vpc: () =>
-          ec2.send(new CreateVpcCommand({ CidrBlock: '10.0.0.0/28', DryRun: true }), { abortSignal }),
         'internet-gateway': () =>
           ec2.send(new CreateInternetGatewayCommand({ DryRun: true }), { abortSignal }),
         'elastic-ip': () =>
           ec2.send(new AllocateAddressCommand({ Domain: 'vpc', DryRun: true }), { abortSignal }),
-        instance: () => ec2.send(new DescribeInstancesCommand({ DryRun: true }), { abortSignal }),
       };
       const tried = kinds.filter((kind) => tries[kind]);
       const answers = await Promise.all(

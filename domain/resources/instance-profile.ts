@@ -16,6 +16,5 @@ export const instanceProfile = resource({
     'iam:DeleteInstanceProfile',
     'iam:TagInstanceProfile',
     'iam:ListInstanceProfiles',
-    'iam:ListInstanceProfileTags',
   ],
 });
