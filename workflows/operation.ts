@@ -90,6 +90,7 @@ export async function runOperation<S extends z.ZodType<OperationInput & { zone?:
   const operation = makeOperation(input, account);
   installControls(account, () => root.cancel());
   root.cancelRequested.catch(() => {
+    operation.ending ??= new CancelledFailure('Aborted');
     if (account.state === 'running') account.undoing(ABORTED);
   });
   account.announce();
