@@ -33,6 +33,12 @@ export async function failureOf({ handle }: Run): Promise<ApplicationFailure> {
   return error.cause;
 }
 
+/** How long an operation that has ended took by its record, in the server's skipped time. */
+export function tookMs({ cloud }: Run): number {
+  const { startedAt, endedAt } = cloud.records[0]?.content ?? {};
+  return Date.parse(String(endedAt)) - Date.parse(String(startedAt));
+}
+
 /** What a refused control answers. */
 export async function refusal(update: Promise<unknown>): Promise<string> {
   const error = await update.then(
@@ -87,18 +93,36 @@ export class Frame {
     this.env = env;
   }
 
+  /** Time is skipped while a result is awaited. */
   static async open(): Promise<Frame> {
     quieten();
     const path = await obtain('temporal-test-server');
-    const server = { executable: { type: 'existing-path' as const, path } };
-    const env = await TestWorkflowEnvironment.createTimeSkipping({ server });
+    const env = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: existing(path) } });
     const searchAttributes = Object.fromEntries(
       Object.values(SEARCH_ATTRIBUTES).map((name) => [name, KEYWORD]),
     );
     await env.connection.operatorService.addSearchAttributes({ namespace: 'default', searchAttributes });
-    const frame = new Frame(env);
-    await frame.startWorker();
-    return frame;
+    return new Frame(env).#ready();
+  }
+
+  /**
+   * The real server, for what the one in skipped time gets wrong: an update that cancels several activities, a
+   * worker that goes away, lists.
+   */
+  static async openReal(): Promise<Frame> {
+    quieten();
+    const executable = existing(await obtain('temporal'));
+    const extraArgs = Object.values(SEARCH_ATTRIBUTES).flatMap((name) => [
+      '--search-attribute',
+      `${name}=Keyword`,
+    ]);
+    const env = await TestWorkflowEnvironment.createLocal({ server: { executable, extraArgs } });
+    return new Frame(env).#ready();
+  }
+
+  async #ready(): Promise<this> {
+    await this.startWorker();
+    return this;
   }
 
   async close(): Promise<void> {
@@ -137,11 +161,14 @@ export class Frame {
 
   async startRaw(type: string, input: unknown, prepare?: (cloud: ToyCloud) => void): Promise<Run> {
     const workflowId = `${type}-${++this.#runs}`;
-    const cloud = new ToyCloud();
+    const cloud = new ToyCloud(() => this.env.currentTimeMs());
+    if (!this.env.supportsTimeSkipping) cloud.sweepAgainMs = 20;
     prepare?.(cloud);
     this.#clouds.set(workflowId, cloud);
     const options = { taskQueue: QUEUES.aws, workflowId, args: [input] };
-    return { handle: await this.env.client.workflow.start(type, options), cloud, workflowId };
+    const handle = await this.env.client.workflow.start(type, options);
+    setImmediate(() => cloud.open()); // after what the test orders in the same breath
+    return { handle, cloud, workflowId };
   }
 
   #activities(): Record<string, (input: unknown) => Promise<unknown>> {
@@ -157,6 +184,8 @@ export class Frame {
     return cloud.perform(activity, input);
   }
 }
+
+const existing = (path: string) => ({ type: 'existing-path' as const, path });
 
 function quieten(): void {
   Runtime.install({

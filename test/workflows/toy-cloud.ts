@@ -43,12 +43,25 @@ export class ToyCloud {
   readonly records: Array<{ operation: string; content: Record<string, unknown> }> = [];
   /** Ids that each sweep shall find although no step made them; taken from the front. */
   readonly late: string[][] = [];
+  /** How long a sweep asks to be done again after. */
+  sweepAgainMs = 60_000;
   /** True to let a sweep find without being able to remove. */
   sticky = false;
   readonly #troubles = new Map<string, { trouble: Trouble; left: number }>();
   readonly #gates = new Map<string, { began: () => void; open: Promise<void>; heedsCancel: boolean }>();
   readonly #meetings: Array<{ readonly expected: ReadonlySet<string>; readonly come: Set<string> }> = [];
+  readonly #now: () => Promise<number>;
+  readonly #open = Promise.withResolvers<void>();
   #made = 0;
+
+  constructor(now: () => Promise<number>) {
+    this.#now = now;
+  }
+
+  /** No call is answered before. */
+  open(): void {
+    this.#open.resolve();
+  }
 
   fail(call: string, trouble: Trouble): void {
     this.#troubles.set(call, { trouble, left: trouble.times ?? Infinity });
@@ -86,8 +99,10 @@ export class ToyCloud {
 
   async perform(activity: string, input: unknown): Promise<unknown> {
     const call = nameOf(activity, input);
+    await this.#open.promise;
+    const now = await this.#now(); // stands still while an activity runs
     this.calls.push(call);
-    this.times.push(Context.current().info.currentAttemptScheduledTimestampMs);
+    this.times.push(now);
     this.events.push(`began ${call}`);
     try {
       await this.#wait(call);
@@ -160,7 +175,7 @@ export class ToyCloud {
       this.things.set(id, { kind: 'vpc', step: 'late', incarnation: 1 });
     const left = [...this.things].filter(([id, { kind }]) => !kept.includes(id) && kind !== 'delegation-set');
     if (!this.sticky) for (const [id] of left) this.things.delete(id);
-    return { left: left.map(([id, { kind }]) => ({ kind, id })), againAfterMs: 60_000 };
+    return { left: left.map(([id, { kind }]) => ({ kind, id })), againAfterMs: this.sweepAgainMs };
   }
 }
 

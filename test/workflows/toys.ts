@@ -14,10 +14,10 @@ const toyInput = operationInput.extend({
   scaffold: z.boolean().default(false),
   /** Makes something first that is shared with others and outlives every operation. */
   shared: z.boolean().default(false),
-  /** Looks something up after the plan. */
-  look: z.boolean().default(false),
   /** Waits for something after the plan. */
   wait: z.strictObject({ giveUpMs: z.number(), progressMs: z.number().optional() }).optional(),
+  /** Looks something up at the end. */
+  look: z.boolean().default(false),
 });
 export type ToyInput = z.input<typeof toyInput>;
 
@@ -100,15 +100,15 @@ interface ToyOperation {
 }
 const asToy = (operation: Operation): ToyOperation => operation as unknown as ToyOperation;
 
-/** Approval, six steps, a look, a wait. */
+/** Approval, six steps, a wait, a look. */
 export function ToyZone(raw: unknown): Promise<{ machine: string | undefined }> {
   return runOperation(toyInput, raw, async (operation, input) => {
     if (input.approval) await approved(operation);
     if (input.scaffold) await applyPlan(operation, scaffold, { temporary: true });
     if (input.shared) await applyPlan(operation, sharedStep);
     const refs = await applyPlan(operation, toyPlan);
-    if (input.look) await asToy(operation).check('toy.look', {}, 'looking at the toy');
     if (input.wait) await waitForToy(operation, input.wait);
+    if (input.look) await asToy(operation).check('toy.look', {}, 'looking at the toy');
     return { machine: refs.get('machine')?.id };
   });
 }
@@ -152,4 +152,18 @@ export function ToyBroken(raw: unknown): Promise<string> {
     const refs = await applyPlan(operation, toyPlan.slice(0, 2));
     return (refs.get('no such step') as { id: string }).id;
   });
+}
+
+/** Its second step uses what the first one does not return. */
+export function ToyAstray(raw: unknown): Promise<void> {
+  return runOperation(toyInput, raw, async (operation) => {
+    const [vpc] = toyPlan;
+    assertStep(vpc);
+    const plan = { roleName: output('vpc', 'arn'), statements: [] };
+    await applyPlan(operation, [vpc, { ...toy, step: 'role', kind: 'role', plan, summary: 'creating role' }]);
+  });
+}
+
+function assertStep(step: PlannedStep | undefined): asserts step is PlannedStep {
+  if (!step) throw new Error('The toy plan is empty');
 }
