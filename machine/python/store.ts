@@ -48,8 +48,9 @@ class Store:
         path = urllib.parse.quote("/%s/%s" % (self.bucket, key), safe="/-_.~")
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         payload = hashlib.sha256(body).hexdigest()
-        headers = {"host": url.netloc, "x-amz-content-sha256": payload, "x-amz-date": now,
-                   "x-amz-security-token": keys["Token"]}
+        headers = {"host": url.netloc, "x-amz-content-sha256": payload, "x-amz-date": now}
+        if keys.get("Token"):
+            headers["x-amz-security-token"] = keys["Token"]
         names = ";".join(sorted(headers))
         lines = "".join("%s:%s\n" % (name, headers[name]) for name in sorted(headers))
         canonical = "\n".join([method, path, "", lines, names, payload])
@@ -62,7 +63,11 @@ class Store:
             keys["AccessKeyId"], scope, names, hmac.new(secret, text.encode(), hashlib.sha256).hexdigest())
         ask = urllib.request.Request(self.endpoint + path, data=body if method == "PUT" else None,
                                      headers=headers, method=method)
-        return urllib.request.urlopen(ask, timeout=60)
+        try:
+            return urllib.request.urlopen(ask, timeout=60)
+        except urllib.error.HTTPError as error:
+            said = error.read(500).decode(errors="replace")
+            raise OSError("%s %s answers %d: %s" % (method, key, error.code, said)) from error
 
     def put(self, key, body):
         self.request("PUT", key, body).close()
