@@ -231,7 +231,8 @@ function refuse(passage: Passage, error: unknown, response: ServerResponse): voi
     error instanceof AwsError
       ? error
       : new AwsError('InternalError', `The front failed: ${String(error)}`, 500);
-  if (refusal.status >= 500 && !(error instanceof AwsError)) console.error(error);
+  // A client that hangs up is no failure of the front.
+  if (!(error instanceof AwsError) && !response.destroyed) console.error(error);
   passage.code = refusal.code;
   passage.status = refusal.status;
   if (response.headersSent || response.destroyed) {

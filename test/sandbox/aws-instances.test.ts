@@ -155,6 +155,7 @@ test('console output is what the machine wrote', async () => {
 test('Elastic IPs come from the sandbox, reach the network, and are free after their instance ended', async () => {
   const { InstanceId: id = '' } = await launch();
   await reach(id, 'running');
+  assert.equal((await look(id)).PublicIpAddress, undefined);
   const { AllocationId, PublicIp } = await front.ec2.send(new AllocateAddressCommand({ Domain: 'vpc' }));
   assert.match(PublicIp!, /^198\.18\.1\./);
   await front.ec2.send(new AssociateAddressCommand({ AllocationId, InstanceId: id }));
@@ -166,6 +167,28 @@ test('Elastic IPs come from the sandbox, reach the network, and are free after t
     new DescribeAddressesCommand({ AllocationIds: [AllocationId!] }),
   );
   assert.equal(Addresses?.[0]?.AssociationId, undefined);
+});
+
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AssociateAddress.html
+test('an Elastic IP moves from one instance to another, unless that is forbidden', async () => {
+  const [{ InstanceId: one = '' }, { InstanceId: two = '' }] = [await launch(), await launch()];
+  await Promise.all([reach(one, 'running'), reach(two, 'running')]);
+  const { AllocationId, PublicIp } = await front.ec2.send(new AllocateAddressCommand({ Domain: 'vpc' }));
+  const associate = (InstanceId: string, more: object = {}) =>
+    front.ec2.send(new AssociateAddressCommand({ AllocationId, InstanceId, ...more }));
+  const first = await associate(one);
+  assert.equal((await associate(one)).AssociationId, first.AssociationId);
+  assert.equal(await refusal(associate(two, { AllowReassociation: false })), 'Resource.AlreadyAssociated');
+  await associate(two);
+  assert.deepEqual(
+    [(await look(one)).PublicIpAddress, (await look(two)).PublicIpAddress],
+    [undefined, PublicIp],
+  );
+  const holders = front.network.model?.interfaces.filter(({ publicIp }) => publicIp === PublicIp);
+  assert.deepEqual(
+    holders?.map(({ instanceId }) => instanceId),
+    [two],
+  );
 });
 
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-eni.html

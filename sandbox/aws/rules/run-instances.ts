@@ -122,6 +122,7 @@ async function placeInSubnet(world: World, params: URLSearchParams): Promise<voi
   const wanted = params.get(`${nic}PrivateIpAddress`) ?? undefined;
   params.set(`${nic}PrivateIpAddress`, await claimAddress(world, subnetId, wanted));
   params.set(`${nic}DeviceIndex`, '0');
+  params.set(`${nic}AssociatePublicIpAddress`, 'false');
   if (!params.has(`${nic}DeleteOnTermination`)) params.set(`${nic}DeleteOnTermination`, 'true');
 }
 
