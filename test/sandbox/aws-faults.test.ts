@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
+import { networkInterfaces } from 'node:os';
 import { afterEach, before, after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateVpcCommand, DescribeVpcsCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { CreateRoleCommand, GetRoleCommand } from '@aws-sdk/client-iam';
+import {
+  CreateKeyCommand,
+  DecryptCommand,
+  DescribeKeyCommand,
+  GenerateDataKeyCommand,
+  KMSClient,
+} from '@aws-sdk/client-kms';
 import { CreateHostedZoneCommand, GetHostedZoneCommand } from '@aws-sdk/client-route-53';
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import type { LoggedCall } from '../../sandbox/aws/call-log.ts';
@@ -162,4 +170,23 @@ test('the inventory lists what exists, and the control endpoint refuses what it 
   const [first, ...others] = (await front.get('calls')) as LoggedCall[];
   const since = (await front.get(`calls?since=${first!.sequence}`)) as LoggedCall[];
   assert.equal(since[0]?.sequence, others[0]?.sequence);
+});
+
+test('only the computer itself may ask the control endpoint', async (t) => {
+  const address = Object.values(networkInterfaces())
+    .flat()
+    .find((each) => each?.family === 'IPv4' && !each.internal)?.address;
+  if (address === undefined) return t.skip('this computer has no address beside loopback');
+  const port = await front.front.listen(address, 0);
+  assert.equal((await fetch(`http://${address}:${port}/_sandbox/calls`)).status, 403);
+});
+
+// https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html
+test('services without rules of their own pass through, errors included', async () => {
+  const kms = new KMSClient(clientSettings(front, ADMIN));
+  const { KeyMetadata } = await kms.send(new CreateKeyCommand({}));
+  const made = await kms.send(new GenerateDataKeyCommand({ KeyId: KeyMetadata!.KeyId!, KeySpec: 'AES_256' }));
+  const opened = await kms.send(new DecryptCommand({ CiphertextBlob: made.CiphertextBlob! }));
+  assert.deepEqual(opened.Plaintext, made.Plaintext);
+  assert.equal(await refusal(kms.send(new DescribeKeyCommand({ KeyId: 'none' }))), 'NotFoundException');
 });
