@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import {
   copyFileSync,
   existsSync,
+  globSync,
   mkdirSync,
   readFileSync,
   renameSync,
@@ -9,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -20,10 +21,11 @@ export const AGENTS: Readonly<Record<string, string>> = {
   'zone-worker': 'workers/zone.ts',
 };
 
+const PROTOCOL = 'etcd-protocol';
 const TARGETS = { x86_64: 'x86_64-unknown-linux-gnu', arm64: 'aarch64-unknown-linux-gnu' } as const;
 
 export interface BundleOptions {
-  /** Folder of caches; the bundle is kept there under its content. */
+  /** Folder of caches; the bundle is kept there under the hash of its sources. */
   readonly cache?: string;
   readonly architecture?: keyof typeof TARGETS;
   /** Default: `AGENTS`. Paths are relative to the checkout or absolute. */
@@ -39,20 +41,31 @@ export interface BundleOptions {
 export async function bundleAgents(options: BundleOptions = {}): Promise<string> {
   const { programs = AGENTS, architecture = 'x86_64' } = options;
   const cache = options.cache ?? process.env['ZONEWRIGHT_CACHE'] ?? '/var/cache/zonewright';
-  const outputs = await bundlePrograms(programs);
-  const native = nativeBridge(architecture);
-  const hash = createHash('sha256').update(architecture).update(readFileSync(native));
-  for (const { name, contents } of outputs) hash.update(`${name}:${contents.length}:`).update(contents);
-  const folder = join(cache, 'agents', hash.digest('hex').slice(0, 16));
+  const folder = join(cache, 'agents', sourcesHash(programs, architecture));
   if (existsSync(folder)) return folder;
+  const outputs = await bundlePrograms(programs);
   const partial = `${folder}.${process.pid}.partial`;
   rmSync(partial, { recursive: true, force: true });
-  mkdirSync(join(partial, 'releases', TARGETS[architecture]), { recursive: true });
+  mkdirSync(partial, { recursive: true });
   for (const { name, contents } of outputs) writeFileSync(join(partial, name), contents);
-  // Where @temporalio/core-bridge looks for it: beside the module that loads it, which is now the bundle.
-  copyFileSync(native, join(partial, 'releases', TARGETS[architecture], 'index.node'));
+  for (const [to, from] of copiedFiles(architecture)) {
+    mkdirSync(dirname(join(partial, to)), { recursive: true });
+    copyFileSync(from, join(partial, to));
+  }
   moveIntoPlace(partial, folder);
   return folder;
+}
+
+/** Of everything that can be bundled: looking at it takes no time, bundling takes seconds. */
+function sourcesHash(programs: Readonly<Record<string, string>>, architecture: string): string {
+  const own = globSync('{agents,activities,domain,machine,workers}/**/*.ts', { cwd: ROOT }).toSorted();
+  const files = [...own, ...Object.values(programs), import.meta.filename, 'package-lock.json'];
+  const hash = createHash('sha256').update(JSON.stringify([architecture, programs]));
+  for (const file of files) {
+    const text = readFileSync(isAbsolute(file) ? file : join(ROOT, file));
+    hash.update(`${file.replace(ROOT, '')}:${text.length}:`).update(text);
+  }
+  return hash.digest('hex').slice(0, 16);
 }
 
 async function bundlePrograms(
@@ -60,7 +73,9 @@ async function bundlePrograms(
 ): Promise<readonly { readonly name: string; readonly contents: Uint8Array }[]> {
   const { outputFiles } = await build({
     absWorkingDir: ROOT,
-    entryPoints: Object.fromEntries(Object.entries(programs).map(([name, path]) => [name, join(ROOT, path)])),
+    entryPoints: Object.fromEntries(
+      Object.entries(programs).map(([name, path]) => [name, isAbsolute(path) ? path : join(ROOT, path)]),
+    ),
     outdir: ROOT,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -78,7 +93,7 @@ async function bundlePrograms(
     banner: { js: COMMONJS },
     // Asked only for modules of workflow code, which no program here has.
     define: { 'require.resolve': 'zwResolve' },
-    plugins: [withoutWorkflows],
+    plugins: [withoutWorkflows, etcdProtocol],
     logLevel: 'error',
   });
   return outputFiles
@@ -96,6 +111,19 @@ const COMMONJS = [
 /** What a worker needs only to bundle and run workflows. A zone worker hosts activities; these would be 60 MB. */
 const WORKFLOW_ONLY = /^(webpack|@swc\/core|swc-loader|memfs|unionfs|source-map-loader)$/;
 
+/** What etcd speaks is read from a file when etcd3 is loaded; here it lies beside the program. */
+const etcdProtocol: Plugin = {
+  name: 'etcd-protocol',
+  setup(bundler) {
+    bundler.onLoad({ filter: /etcd3\/lib\/connection-pool\.js$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8');
+      const contents = text.replace('/../proto/rpc.proto', `/${PROTOCOL}/rpc.proto`);
+      if (contents === text) throw new Error(`Cannot bundle "${path}": expected it to load rpc.proto`);
+      return { contents };
+    });
+  },
+};
+
 const withoutWorkflows: Plugin = {
   name: 'without-workflows',
   setup(bundler) {
@@ -106,10 +134,19 @@ const withoutWorkflows: Plugin = {
   },
 };
 
-function nativeBridge(architecture: keyof typeof TARGETS): string {
+/** Files that programs load while they run: path in the folder, and where it is now. */
+function copiedFiles(architecture: keyof typeof TARGETS): readonly (readonly [to: string, from: string])[] {
   const worker = createRequire(join(ROOT, 'package.json')).resolve('@temporalio/worker');
   const bridge = createRequire(worker).resolve('@temporalio/core-bridge');
-  return join(dirname(bridge), 'releases', TARGETS[architecture], 'index.node');
+  const etcd = createRequire(join(ROOT, 'package.json')).resolve('etcd3');
+  // The bridge's path is relative to the module that loads it, which is now the bundle.
+  const native = join('releases', TARGETS[architecture], 'index.node');
+  return [
+    [native, join(dirname(bridge), native)],
+    ...['rpc', 'kv', 'auth'].map(
+      (name) => [`${PROTOCOL}/${name}.proto`, join(dirname(etcd), `../proto/${name}.proto`)] as const,
+    ),
+  ];
 }
 
 function moveIntoPlace(partial: string, folder: string): void {
