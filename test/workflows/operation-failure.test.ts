@@ -80,7 +80,7 @@ test('an undo that fails for good is named, the others are undone all the same',
   const failure = await failureOf(run);
   assert.equal(failure.type, 'Leftover');
   assert.match(failure.message, /cannot undo "subnet-a"; still there: subnet subnet-a-\d/);
-  assert.deepEqual((failure.details?.[0] as { stuck: string[] }).stuck, ['subnet-a']);
+  assert.deepEqual((failure.details as [{ stuck: string[] }])[0].stuck, ['subnet-a']);
   assert.deepEqual(
     [...run.cloud.things.values()].map(({ step }) => step),
     ['subnet-a'],

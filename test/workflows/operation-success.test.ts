@@ -63,7 +63,7 @@ test('says what it does while it does it, and what it did afterwards', async () 
   assert.deepEqual([end.state, end.waits, end.youCan], ['done', [], []]);
   const ended = (await progress(run)).steps;
   assert.deepEqual([...new Set(ended.map(({ state }) => state))], ['done']);
-  assert.deepEqual(ended.map(({ made }) => made).toSorted(), [...run.cloud.things.keys()].toSorted());
+  assert.deepEqual(ended.map(({ made }) => made ?? '').toSorted(), [...run.cloud.things.keys()].toSorted());
 });
 
 test('writes one record: input, steps, outcome', async () => {
@@ -99,7 +99,7 @@ test('what is temporary and cannot be undone fails the operation, and nothing el
   assert.equal(run.cloud.things.size, toyPlan.length + 1);
   assert.deepEqual(run.cloud.steps('delete'), ['scaffold']);
   assert.equal(run.cloud.count('record.write'), 1);
-  assert.deepEqual((run.cloud.records[0]?.content['left'] as string[])[0], 'scaffold');
+  assert.deepEqual(run.cloud.records[0]?.content['left'], ['scaffold', 'vpc scaffold-1']);
 });
 
 test('a record that cannot be written undoes nothing', async () => {

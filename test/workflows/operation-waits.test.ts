@@ -86,7 +86,7 @@ test('a wait without progress is blocked, and at work again once it has ended', 
   await look.began;
   assert.deepEqual((await explain(run)).headline, 'at work');
   const { memo, searchAttributes } = await run.handle.describe();
-  assert.equal((memo?.['explain'] as Explanation).state, 'running');
+  assert.equal((memo?.['explain'] as Explanation | undefined)?.state, 'running');
   assert.deepEqual(searchAttributes[SEARCH_ATTRIBUTES.state], ['running']);
   look.release();
   await slept;
