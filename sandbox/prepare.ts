@@ -35,7 +35,7 @@ export async function prepare(home: string, basePort?: number): Promise<void> {
     region: REGION,
     accountId: ACCOUNT,
     awsEndpoint: `http://${addresses.computer}:${ports.aws}`,
-    temporalAddress: `${addresses.computer}:${ports.temporal}`,
+    temporalAddress: `${LOOPBACK}:${ports.temporal}`,
     temporalUi: `http://${LOOPBACK}:${ports.temporalUi}`,
     namespace: 'dev',
     accessKeyId: accessKey(),

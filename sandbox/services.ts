@@ -66,7 +66,7 @@ const objects: Service = {
   readyTimeoutMs: 20_000,
 };
 
-/** Makes the network that Temporal's address lies on, so it starts before Temporal. */
+/** Makes the network, and relays to Temporal what machines ask it. */
 const front: Service = {
   name: 'front',
   tools: ['debian-packages', 'base-root', 'coredns'],
@@ -135,7 +135,8 @@ const temporal: Service = {
 const WORKERS = join(ROOT, 'workers/main.ts');
 /** The emulator is consistent within moments; what the user has set goes before. */
 const PACE = {
-  ZONEWRIGHT_CONSISTENCY_WINDOW_MS: process.env['ZONEWRIGHT_CONSISTENCY_WINDOW_MS'] ?? '5000',
+  ZONEWRIGHT_CONSISTENCY_WINDOW_MS: process.env['ZONEWRIGHT_CONSISTENCY_WINDOW_MS'] ?? '2000',
+  ZONEWRIGHT_REQUEST_TIMEOUT_MS: process.env['ZONEWRIGHT_REQUEST_TIMEOUT_MS'] ?? '8000',
   ZONEWRIGHT_POLL_MS: process.env['ZONEWRIGHT_POLL_MS'] ?? '500',
 };
 const workers: Service = {
