@@ -38,10 +38,12 @@ export function instanceEffect({ ec2 }: Pick<Clients, 'ec2'>): Effect<Plan, RefO
   return {
     async describe(plan, { owner, signal }) {
       const instances = await list({ Filters: [...ownerFilters(owner), THERE] }, signal);
-      return instances.map((instance) => ({
-        ...foundByTags(owner, instance.Tags, refOf(instance), comparedTo(plan, instance)),
-        leaving: instance.State?.Name === 'shutting-down',
-      }));
+      return instances.map((instance) => {
+        // One on its way out loses its profile, groups and interface one after another.
+        const leaving = instance.State?.Name === 'shutting-down';
+        const compared = leaving ? {} : comparedTo(plan, instance);
+        return { ...foundByTags(owner, instance.Tags, refOf(instance), compared), leaving };
+      });
     },
 
     async create(plan, context) {
@@ -134,7 +136,7 @@ const comparedTo = (plan: Plan, instance: Instance) =>
     profile: [instance.IamInstanceProfile?.Arn?.split('/').at(-1), plan.profileName],
   }) as const;
 
-/** One on its way out has already given up address and interface. */
+/** One on its way out may have given up address and interface. */
 const refOf = (instance: Instance): RefOf<'instance'> => ({
   id: given(instance.InstanceId, 'InstanceId'),
   privateIp: instance.PrivateIpAddress ?? '',

@@ -1,7 +1,7 @@
 import { NotYet, ZonewrightError, type FailureType } from '../../domain/errors.ts';
 
-/** AWS error codes that a later attempt can overcome. Everything else that AWS answers with 4xx is final. */
-const UNAVAILABLE = new Set([
+/** AWS turned the request away before it looked at it; some services say so with a 5xx. */
+const THROTTLED = new Set([
   'RequestLimitExceeded',
   'Throttling',
   'ThrottlingException',
@@ -9,6 +9,11 @@ const UNAVAILABLE = new Set([
   'TooManyRequestsException',
   'PriorRequestNotComplete',
   'SlowDown',
+]);
+
+/** AWS error codes that a later attempt can overcome. Everything else that AWS answers with 4xx is final. */
+const UNAVAILABLE = new Set([
+  ...THROTTLED,
   'ServiceUnavailable',
   'Unavailable',
   'InternalError',
@@ -76,7 +81,7 @@ export const isAlreadyThere = (error: unknown): boolean =>
 /** True when AWS answered that it did nothing; a time-out or a 5xx says nothing about that. */
 export const isRefusal = (error: unknown): boolean => {
   const status = error instanceof Error ? (error as AwsError).$metadata?.httpStatusCode : undefined;
-  return status !== undefined && status >= 400 && status < 500;
+  return status !== undefined && ((status >= 400 && status < 500) || THROTTLED.has(cloudErrorCode(error)));
 };
 
 const isConnectionLost = (code: unknown): boolean =>

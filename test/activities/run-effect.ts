@@ -1,7 +1,13 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { effectActivities, type Effect, type EffectInput, type Found } from '../../activities/effect.ts';
+import {
+  effectActivities,
+  type EffectSettings,
+  type Effect,
+  type EffectInput,
+  type Found,
+} from '../../activities/effect.ts';
 import type { Kind, PlanOf, RefOf } from '../../domain/resources/index.ts';
 import type { Owner } from '../../domain/resources/resource.ts';
 
@@ -34,8 +40,12 @@ export function inActivity<R>(run: () => Promise<R>, attempt: Attempt = {}): Pro
 }
 
 /** The four activities of a kind, each called as one attempt. */
-export function effectRunner<K extends Kind>(kind: K, effect: Effect<PlanOf<K>, RefOf<K>>) {
-  const activities = effectActivities(kind, effect, SETTINGS) as Record<
+export function effectRunner<K extends Kind>(
+  kind: K,
+  effect: Effect<PlanOf<K>, RefOf<K>>,
+  settings: EffectSettings = SETTINGS,
+) {
+  const activities = effectActivities(kind, effect, settings) as Record<
     string,
     (input: EffectInput<K>) => Promise<unknown>
   >;
@@ -69,13 +79,14 @@ export const someOwner = (step = 'step'): Owner => {
   };
 };
 
-/** Calls again as long as it asks to be tried again, as Temporal would. */
+/** Calls again until it succeeds or fails for good, as Temporal would. */
 export async function untilSettled<R>(call: (attempt: number) => Promise<R>): Promise<R> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await call(attempt);
     } catch (error) {
-      if ((error as { type?: string }).type !== 'NotYet' || attempt === 200) throw error;
+      const { type, nonRetryable } = error as { type?: string; nonRetryable?: boolean };
+      if (type === undefined || nonRetryable || attempt === 200) throw error;
       await sleep(SETTINGS.pollMs);
     }
   }
