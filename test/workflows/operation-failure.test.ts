@@ -180,3 +180,16 @@ test('a machine that failed is removed before the next one is made', async () =>
     [2],
   );
 });
+
+test('what finds out that a machine failed leaves the decision to what made it', async () => {
+  const run = await frame.start('ToyBake', {}, (cloud) =>
+    cloud.fail('toy.look', { type: 'MachineFailed', times: 1 }),
+  );
+  const question = await asked(run);
+  assert.equal(question.text, '"bake" failed: toy.look: MachineFailed');
+  await control(run, 'decide', { question: question.id, choice: 'retry' });
+  await run.handle.result();
+  assert.deepEqual(run.cloud.steps('create'), ['scaffold', 'scaffold#2']);
+  assert.deepEqual(run.cloud.steps('delete').toSorted(), ['scaffold', 'scaffold#2']);
+  assert.deepEqual([...run.cloud.things], []);
+});

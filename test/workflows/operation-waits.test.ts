@@ -127,3 +127,9 @@ test('a look-up that fails asks as a step does', async () => {
   await control(run, 'decide', { question: question.id, choice: 'retry' });
   await run.handle.result();
 });
+
+test('a step of a zone cannot be placed without a zone', async () => {
+  const run = await frame.start('ToyAdmission', { onFailure: 'keep' });
+  const failure = await failureOf(run);
+  assert.deepEqual([failure.type, failure.message.includes('it needs a zone')], ['InvalidInput', true]);
+});

@@ -167,3 +167,28 @@ export function ToyAstray(raw: unknown): Promise<void> {
 function assertStep(step: PlannedStep | undefined): asserts step is PlannedStep {
   if (!step) throw new Error('The toy plan is empty');
 }
+
+/** As a bake does it: what fails is the machine, so its maker decides, and a retry takes a new one. */
+export function ToyBake(raw: unknown): Promise<void> {
+  return runOperation(toyInput, raw, (operation) =>
+    operation.orDecide('bake', async (retries) => {
+      await applyPlan(operation, scaffold, { temporary: true, incarnation: retries + 1 });
+      await asToy(operation).check('toy.look', {}, 'reading the result');
+    }),
+  );
+}
+
+/** Its only step belongs to a worker inside the zone. */
+export function ToyAdmission(raw: unknown): Promise<void> {
+  return runOperation(toyInput, raw, async (operation) => {
+    const plan = { node: 'i-toy', instanceId: 'i-toy', labels: {} };
+    const step = {
+      ...toy,
+      step: 'admission',
+      kind: 'node-admission',
+      plan,
+      summary: 'admitting i-toy',
+    } as const;
+    await applyPlan(operation, [step]);
+  });
+}
