@@ -129,7 +129,7 @@ const comparedTo = (plan: Plan, instance: Instance) =>
     address: [plan.privateIp && instance.PrivateIpAddress, plan.privateIp],
     'security groups': [
       (instance.NetworkInterfaces?.[0]?.Groups ?? instance.SecurityGroups ?? [])
-        .map(({ GroupId }) => GroupId)
+        .map(({ GroupId = '' }) => GroupId)
         .toSorted(),
       plan.securityGroupIds.toSorted(),
     ],

@@ -62,7 +62,7 @@ export async function readObject(
   const answer = await orAbsent(s3.send(new GetObjectCommand({ Bucket, Key }), { abortSignal: signal }));
   if (answer === undefined) return undefined;
   if ((answer.ContentLength ?? 0) > maxBytes) {
-    answer.Body?.transformToWebStream().cancel();
+    await answer.Body?.transformToWebStream().cancel();
     throw new ZonewrightError(
       'GateFailed',
       `Cannot read "${Bucket}/${Key}": it has ${answer.ContentLength} bytes, expected at most ${maxBytes}`,

@@ -175,9 +175,9 @@ suite('effects when the call that creates fails', { concurrency: 4 }, () => {
 });
 
 interface Runner {
-  create(input: EffectInput, attempt: unknown): Promise<{ readonly id: string }>;
-  delete(input: EffectInput): Promise<void>;
-  describe(input: EffectInput): Promise<readonly { readonly ref: { readonly id: string } }[]>;
+  readonly create: (input: EffectInput, attempt: unknown) => Promise<{ readonly id: string }>;
+  readonly delete: (input: EffectInput) => Promise<void>;
+  readonly describe: (input: EffectInput) => Promise<readonly { readonly ref: { readonly id: string } }[]>;
 }
 
 /** Tries again as Temporal does: with the details of the last heartbeat, and knowing how long it has tried. */
