@@ -11,6 +11,7 @@ import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { InvalidInput } from '../domain/errors.ts';
 import { parse } from '../domain/parse.ts';
+import { TEMPORAL_SERVICE_ADDRESS } from '../sandbox/network/model.ts';
 import { readState } from '../sandbox/state.ts';
 import { ClientError, EXIT } from './errors.ts';
 
@@ -23,6 +24,8 @@ export const contextSchema = z.strictObject({
   temporal: z.strictObject({
     address: hostAndPort,
     namespace: z.string().min(1),
+    /** Temporal as machines of a zone reach it; absent where it is the same. */
+    fromMachines: hostAndPort.exactOptional(),
     /** Files are read when the connection is made; `{}` means TLS with the system's authorities. */
     tls: z
       .strictObject({ serverName: z.string(), caFile: file, certFile: file, keyFile: file })
@@ -36,6 +39,8 @@ export const contextSchema = z.strictObject({
   }),
   store: z.strictObject({ bucket: z.string().min(3, 'the name of an S3 bucket') }),
   environment: z.strictObject({ name: z.string().min(1), domain: z.string().min(1) }),
+  /** The AMI, by id or name, that recipes start from which name none. */
+  sourceImage: z.string().min(3).exactOptional(),
 });
 
 export type ContextFile = z.output<typeof contextSchema>;
@@ -46,6 +51,8 @@ export interface ZonewrightContext extends ContextFile {
   readonly aws: ContextFile['aws'] & {
     readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
   };
+  /** Which recursive resolvers to ask, where it is not the computer's own. */
+  readonly dns?: { readonly resolvers: readonly string[] };
 }
 
 export const SANDBOX = 'sandbox';
@@ -115,10 +122,16 @@ function sandboxContext(): ZonewrightContext {
   const { accessKeyId, secretAccessKey } = state;
   return {
     name: SANDBOX,
-    temporal: { address: state.temporalAddress, namespace: state.namespace },
+    temporal: {
+      address: state.temporalAddress,
+      namespace: state.namespace,
+      fromMachines: `${TEMPORAL_SERVICE_ADDRESS}:7233`,
+    },
     aws: { region: state.region, endpoint: state.awsEndpoint, credentials: { accessKeyId, secretAccessKey } },
     store: { bucket: state.bucket },
     environment: { name: state.namespace, domain: state.environmentDomain },
+    sourceImage: state.sourceImageName,
+    dns: { resolvers: [state.addresses.resolver] },
   };
 }
 

@@ -1,5 +1,6 @@
 /** The typed Temporal client of a context. */
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { Client, Connection } from '@temporalio/client';
 import type { ConnectionOptions } from '@temporalio/client';
 import type { ZonewrightContext } from './contexts.ts';
@@ -16,6 +17,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 export async function connectTemporal(context: ZonewrightContext): Promise<Client> {
   const { address, namespace } = context.temporal;
   try {
+    await probe(address);
     const connection = await Connection.connect({
       ...connectionOptions(context),
       connectTimeout: CONNECT_TIMEOUT_MS,
@@ -27,6 +29,20 @@ export async function connectTemporal(context: ZonewrightContext): Promise<Clien
       expectation: 'a Temporal server at this address; "zonewright context show" says where it comes from',
     });
   }
+}
+
+/** gRPC tries again for as long as it may; where nobody listens that is known at once. */
+function probe(address: string): Promise<void> {
+  const at = address.lastIndexOf(':');
+  const host = address.slice(0, at).replace(/^\[|\]$/g, '');
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port: Number(address.slice(at + 1)), timeout: CONNECT_TIMEOUT_MS });
+    socket.once('connect', () => resolve());
+    socket.once('timeout', () => reject(new Error(`no answer within ${CONNECT_TIMEOUT_MS / 1000} s`)));
+    socket.once('error', reject);
+    socket.once('connect', () => socket.destroy());
+    socket.once('timeout', () => socket.destroy());
+  });
 }
 
 /** Address and TLS of the context's Temporal, for clients and workers alike. */

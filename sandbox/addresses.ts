@@ -23,6 +23,7 @@ export function addressesOf(index: number): SandboxAddresses {
     internet: `198.18.${index * 2}.2`,
     elasticCidr: `198.19.${index * 2}.0/24`,
     nameServerCidr: `198.19.${index * 2 + 1}.0/24`,
+    resolver: `198.19.${index * 2 + 1}.253`,
   };
 }
 

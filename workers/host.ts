@@ -35,8 +35,9 @@ async function activitiesOf(host: Host, context: ZonewrightContext): Promise<Any
   if (host === 'pki') return createPkiActivities(clients, settings);
   if (host === 'workflows') return {};
   const temporal = await connectTemporal(context);
+  const { store, dns } = context;
   return {
-    ...createActivities(clients, { ...settings, bucket: context.store.bucket }),
+    ...createActivities(clients, { ...settings, bucket: store.bucket, ...(dns ? { dns } : {}) }),
     ...operationChecks(temporal),
   };
 }

@@ -302,7 +302,7 @@ async function fail(operation: Operation, error: TemporalFailure): Promise<Tempo
   await Promise.allSettled(operation.running);
   const entries = kept ? undos.filter((entry) => entry.temporary) : undos;
   const stuck = await unwind(entries, account);
-  const left = kept ? [] : await sweep({ operation: operation.id }, operation.shared);
+  const left = kept || undos.length === 0 ? [] : await sweep({ operation: operation.id }, operation.shared);
   account.state = 'failed';
   try {
     await close(operation, { outcome, error: rootMessage(error), left: [...stuck, ...left] });

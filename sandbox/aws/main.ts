@@ -78,7 +78,7 @@ async function open(folder: string): Promise<void> {
   const dns = await openDns({
     ...{ home: folder, namespace: network.internetNamespace(), route53: front.route53 },
     ...{ coredns: await obtain('coredns'), unbound: await obtainUnbound(cacheRoot()) },
-    domains: [state.environmentDomain],
+    ...{ domains: [state.environmentDomain], resolver: addresses.resolver },
   });
   closers.push(() => dns.close());
   front.onDomain(async (domain) => dns.register(domain));

@@ -17,6 +17,8 @@ export async function openDns(options: {
   readonly namespace: string;
   readonly coredns: string;
   readonly unbound: Unbound;
+  /** Where the computer asks the resolver. */
+  readonly resolver: string;
   readonly route53: Route53;
   /** Domains registered from the start. */
   readonly domains: readonly string[];
@@ -25,12 +27,15 @@ export async function openDns(options: {
   const { namespace, coredns, route53, domains } = options;
   const servers = new NameServers({ folder: join(folder, 'zones'), namespace, coredns, route53, domains });
   await servers.start();
-  const resolver = await startResolver(join(folder, 'resolver'), namespace, options.unbound).catch(
-    async (error: unknown) => {
-      await servers.close();
-      throw error;
-    },
-  );
+  const resolver = await startResolver(
+    join(folder, 'resolver'),
+    namespace,
+    options.unbound,
+    options.resolver,
+  ).catch(async (error: unknown) => {
+    await servers.close();
+    throw error;
+  });
   return {
     register: (domain) => servers.register(domain),
     close: async () => {

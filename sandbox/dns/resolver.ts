@@ -14,10 +14,11 @@ export async function startResolver(
   folder: string,
   namespace: string,
   unbound: Unbound,
+  address: string,
 ): Promise<NamespaceServer> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'root.hints'), HINTS);
-  writeFileSync(join(folder, 'unbound.conf'), configuration(folder));
+  writeFileSync(join(folder, 'unbound.conf'), configuration(folder, address));
   const server = new NamespaceServer({
     ...{ name: 'unbound', command: unbound.command, env: unbound.env, namespace },
     args: ['-d', '-p', '-c', join(folder, 'unbound.conf')],
@@ -27,9 +28,10 @@ export async function startResolver(
   return server;
 }
 
-function configuration(folder: string): string {
+function configuration(folder: string, address: string): string {
   return `server:
   interface: ${RESOLVER_SERVICE_ADDRESS}
+  interface: ${address}
   access-control: 0.0.0.0/0 allow
   do-ip6: no
   do-daemonize: no

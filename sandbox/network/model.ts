@@ -98,6 +98,8 @@ export interface SandboxAddresses {
   readonly elasticCidr: string;
   /** Name servers' addresses lie here, in the internet namespace; the computer has a route to it. A /24. */
   readonly nameServerCidr: string;
+  /** Where the computer asks the resolver that machines ask; lies in `nameServerCidr`. */
+  readonly resolver: string;
 }
 
 /** Where machines find the AWS endpoint, on port 80; translated to the front's listener on the computer. */

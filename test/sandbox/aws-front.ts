@@ -30,6 +30,7 @@ const ADDRESSES = {
   internet: '198.18.0.2',
   elasticCidr: '198.18.1.0/24',
   nameServerCidr: '198.18.2.0/24',
+  resolver: '198.18.2.253',
 };
 const QUICK: Delays = {
   ...{ natMs: 300, imageMs: 200, changeMs: 300, iamMs: 300, terminatedMs: 60_000, haltSeconds: 1 },

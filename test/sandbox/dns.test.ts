@@ -34,7 +34,7 @@ before(async () => {
   dns = await openDns({
     ...{ home: front.home, namespace: `/run/netns/${name}`, route53: front.front.route53 },
     ...{ coredns: await obtain('coredns'), unbound: await obtainUnbound(cacheRoot()) },
-    domains: ['dev.zonewright.test'],
+    ...{ domains: ['dev.zonewright.test'], resolver: '198.18.2.253' },
   });
 });
 after(async () => {
