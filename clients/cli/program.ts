@@ -2,11 +2,17 @@
 import { Command } from 'commander';
 import { addCompletionCommand } from './completion.ts';
 import { addContextCommands } from './context.ts';
+import { addImageCommands } from './image.ts';
 import { addOpCommands } from './op.ts';
 import { addSandboxCommands } from './sandbox.ts';
+import { addStartCommand } from './start.ts';
 import { addToolchainCommands } from './toolchain.ts';
+import { addZoneCommands } from './zone.ts';
 
 const NOUNS = [
+  addStartCommand,
+  addImageCommands,
+  addZoneCommands,
   addOpCommands,
   addContextCommands,
   addSandboxCommands,

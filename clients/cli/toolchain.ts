@@ -62,7 +62,7 @@ interface ToolProgress {
 }
 
 /** A line per new message of a tool, and the same again when nothing else was said for a while. */
-function progressPrinter(output: Output): (progress: ToolProgress) => void {
+export function progressPrinter(output: Output): (progress: ToolProgress) => void {
   const last = new Map<string, { message: string; at: number }>();
   return ({ tool, message, elapsedMs }) => {
     const before = last.get(tool);
