@@ -168,7 +168,6 @@ function makeOperation(input: OperationInput & { zone?: string | undefined }, ac
           return result;
         } catch (error) {
           if (!(error instanceof TemporalFailure) || isCancellation(error)) throw error;
-          if (operation.ending) throw operation.ending;
           if (passing !== undefined && failureType(error) === passing) throw error;
           const choice = await askAboutFailure(operation, step, error);
           if (choice === 'retry') continue;
@@ -254,6 +253,7 @@ async function ask(
 async function askAboutFailure(operation: Operation, step: string, error: TemporalFailure): Promise<string> {
   const { account, input } = operation;
   account.step(step, { state: 'failed', error: rootMessage(error) });
+  if (operation.ending) throw operation.ending;
   if (input.onFailure !== 'ask') return input.onFailure;
   if (input.actor.startsWith('schedule:')) return 'roll-back';
   return operation.ask({
