@@ -178,16 +178,18 @@ describe('controls', { concurrency: 6 }, () => {
     assert.ok((await progress(run)).steps.every((view) => view.state === 'done'));
   });
 
-  test('a roll-back that is decided while paused is carried out', async () => {
+  test('a roll-back that is decided while paused is carried out, though steps wait for the resume', async () => {
     const run = await frame.start('ToyZone', {}, (cloud) =>
-      cloud.fail('subnet.create subnet-b', { type: 'CloudRefused' }),
+      cloud.fail('role.create role', { type: 'CloudRefused' }),
     );
-    const role = run.cloud.hold('role.create role');
+    const vpc = run.cloud.hold('vpc.create vpc');
     const { id } = await asked(run);
     await control(run, 'pause');
-    role.release();
+    vpc.release();
+    await untilStep(run, 'vpc', 'done');
     await control(run, 'decide', { question: id, choice: 'roll-back' });
     assert.equal((await failureOf(run)).type, 'CloudRefused');
+    assert.deepEqual(run.cloud.steps('create').toSorted(), ['role', 'vpc']);
     assert.deepEqual([...run.cloud.things], []);
   });
 

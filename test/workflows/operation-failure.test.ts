@@ -71,6 +71,16 @@ test('after a failure nothing starts any more, also what does not need the faile
   assertUndoneInReverse(run);
 });
 
+test('of several failures the first one is what the operation ends with', async () => {
+  const run = await frame.start('ToyZone', { onFailure: 'roll-back' }, (cloud) => {
+    for (const step of ['vpc', 'role']) cloud.fail(createOf(step), { type: 'CloudRefused' });
+  });
+  const vpc = run.cloud.hold(createOf('vpc'));
+  await untilStep(run, 'role', 'failed');
+  vpc.release();
+  assert.match((await failureOf(run)).message, /^role.create role: CloudRefused/);
+});
+
 test('an undo that fails for good is named, the others are undone all the same', async () => {
   const run = await frame.start('ToyZone', { onFailure: 'roll-back' }, (cloud) => {
     cloud.fail(createOf('machine'), { type: 'CloudRefused' });

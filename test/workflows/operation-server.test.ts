@@ -71,14 +71,29 @@ test('its explanation can be read while no worker answers, and of two answers to
   assert.equal((await explain(run)).decisions.length, 1);
 });
 
-test('a bug in workflow code undoes nothing, and the operation goes on once it is mended', async () => {
-  const run = await frame.start('ToyBroken');
+/** Why the server had to ask for a workflow task again. */
+async function taskFailure({ handle }: Run): Promise<string> {
   const events = await eventually(
-    async () => (await run.handle.fetchHistory()).events ?? [],
+    async () => (await handle.fetchHistory()).events ?? [],
     (seen) => seen.some(({ eventType }) => eventType === TASK_FAILED),
   );
-  const failed = events.find(({ workflowTaskFailedEventAttributes }) => workflowTaskFailedEventAttributes);
-  assert.match(failed?.workflowTaskFailedEventAttributes?.failure?.message ?? '', /undefined/);
+  const failed = events.find(({ eventType }) => eventType === TASK_FAILED);
+  return failed?.workflowTaskFailedEventAttributes?.failure?.message ?? '';
+}
+
+test('a bug undoes nothing, also when a step fails beside it', async () => {
+  const run = await frame.start('ToyBug', { onFailure: 'roll-back' }, (cloud) =>
+    cloud.fail('vpc.create vpc', { type: 'CloudRefused' }),
+  );
+  assert.equal(await taskFailure(run), 'a bug in workflow code');
+  assert.deepEqual([run.cloud.steps('delete'), run.cloud.records], [[], []]);
+  assert.equal((await run.handle.describe()).status.name, 'RUNNING');
+  await run.handle.terminate('shown');
+});
+
+test('a bug in workflow code undoes nothing, and the operation goes on once it is mended', async () => {
+  const run = await frame.start('ToyBroken');
+  assert.match(await taskFailure(run), /undefined/);
   assert.deepEqual(run.cloud.steps('delete'), []);
   assert.equal((await run.handle.describe()).status.name, 'RUNNING');
   await frame.stopWorker();

@@ -168,6 +168,16 @@ function assertStep(step: PlannedStep | undefined): asserts step is PlannedStep 
   if (!step) throw new Error('The toy plan is empty');
 }
 
+/** Has a bug that meets a step which fails. */
+export function ToyBug(raw: unknown): Promise<void> {
+  return runOperation(toyInput, raw, async (operation) => {
+    const onMade = ({ step }: { readonly step: string }) => {
+      if (step === 'role') throw new TypeError('a bug in workflow code');
+    };
+    await applyPlan(operation, toyPlan.slice(0, 2), { onMade });
+  });
+}
+
 /** As a bake does it: what fails is the machine, so its maker decides, and a retry takes a new one. */
 export function ToyBake(raw: unknown): Promise<void> {
   return runOperation(toyInput, raw, (operation) =>
