@@ -66,8 +66,18 @@ function renderRecord(zone: HostedZone, record: RecordSet, zones: readonly Hoste
   }
   const values =
     record.type === 'SOA' ? record.values.map((value) => withSerial(value, zone.serial)) : record.values;
-  return values.map((value) => `${name} ${record.ttl} IN ${record.type} ${value}`);
+  return values.map((value) => `${name} ${record.ttl} IN ${record.type} ${qualified(record.type, value)}`);
 }
+
+/** Types whose values end with a domain name. */
+const NAMING = new Set(['NS', 'CNAME', 'PTR', 'MX', 'SRV']);
+
+/**
+ * Route 53 takes names in values as fully qualified, with or without the last dot; a zone file does not.
+ * https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DomainNameFormat.html
+ */
+const qualified = (type: string, value: string): string =>
+  NAMING.has(type) && !value.endsWith('.') ? `${value}.` : value;
 
 function withSerial(soa: string, serial: number): string {
   const [server = '', mail = '', , ...rest] = soa.split(' ');
