@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { joinZone } from './join/join.ts';
 import { JoinReport } from './join/report.ts';
-import { MachineFiles } from './machine/files.ts';
-import { readNodeFacts } from './machine/metadata.ts';
-import { openMachineStore } from './machine/store.ts';
-import { systemd } from './machine/systemd.ts';
+import { MachineFiles } from './host/files.ts';
+import { readNodeFacts } from './host/metadata.ts';
+import { openMachineStore } from './host/store.ts';
+import { systemd } from './host/systemd.ts';
 
 const report = new JoinReport(readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
 try {

@@ -1,4 +1,4 @@
-import type { MachineFile } from '../machine/files.ts';
+import type { MachineFile } from '../host/files.ts';
 
 const CRI = 'plugins."io.containerd.grpc.v1.cri"';
 

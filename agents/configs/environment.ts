@@ -1,7 +1,7 @@
 import { memberName, type MachineConfig } from '../../domain/machine-config.ts';
 import { nodeName } from '../../domain/pki/facts.ts';
-import type { MachineFile } from '../machine/files.ts';
-import type { NodeFacts } from '../machine/metadata.ts';
+import type { MachineFile } from '../host/files.ts';
+import type { NodeFacts } from '../host/metadata.ts';
 
 /** Variables of the image's units, from instance metadata. */
 export const nodeEnvironment = (config: MachineConfig, facts: NodeFacts): MachineFile =>

@@ -1,7 +1,7 @@
 import type { MachineConfig } from '../../domain/machine-config.ts';
 import type { CertificateProfile } from '../../domain/pki/profiles.ts';
-import type { MachineFile } from '../machine/files.ts';
-import type { NodeFacts } from '../machine/metadata.ts';
+import type { MachineFile } from '../host/files.ts';
+import type { NodeFacts } from '../host/metadata.ts';
 import { clusterEnvironment, nodeEnvironment } from './environment.ts';
 import { containerdConfig } from './containerd.ts';
 import { kubeconfig } from './kubeconfig.ts';

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import type { CertificateProfile } from '../../domain/pki/profiles.ts';
-import type { MachineFile } from '../machine/files.ts';
+import type { MachineFile } from '../host/files.ts';
 
 const AUTHORITY = '/etc/kubernetes/pki/ca.crt';
 

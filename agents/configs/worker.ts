@@ -1,8 +1,8 @@
 import { parse, stringify } from 'yaml';
 import type { MachineConfig } from '../../domain/machine-config.ts';
 import { addressInRange, nodeName } from '../../domain/pki/facts.ts';
-import type { MachineFile } from '../machine/files.ts';
-import type { NodeFacts } from '../machine/metadata.ts';
+import type { MachineFile } from '../host/files.ts';
+import type { NodeFacts } from '../host/metadata.ts';
 import { providerId } from './environment.ts';
 
 /** A node takes work only once this taint, with which it registers, was taken off it. */

@@ -1,9 +1,9 @@
 import { machineCertificatesSchema, type MachineCertificates } from '../../domain/machine-config.ts';
 import { authorityProfile, authorityProfiles, SERVICE_ACCOUNT_KEY } from '../../domain/pki/authorities.ts';
 import type { CertificateProfile } from '../../domain/pki/profiles.ts';
-import type { MachineFiles } from '../machine/files.ts';
-import { certificateFits, ensureKey, publicHalf, signingRequest } from '../machine/key-pairs.ts';
-import type { MachineStore } from '../machine/store.ts';
+import type { MachineFiles } from '../host/files.ts';
+import { certificateFits, ensureKey, publicHalf, signingRequest } from '../host/key-pairs.ts';
+import type { MachineStore } from '../host/store.ts';
 
 /** A certificate that the machine lacks, and the key it shall be of. */
 export interface Missing {

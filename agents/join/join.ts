@@ -5,10 +5,10 @@ import { authorityProfile } from '../../domain/pki/authorities.ts';
 import { nodeName } from '../../domain/pki/facts.ts';
 import { certificateProfiles } from '../../domain/pki/profiles.ts';
 import { configFiles } from '../configs/index.ts';
-import type { MachineFiles } from '../machine/files.ts';
-import type { NodeFacts } from '../machine/metadata.ts';
-import type { MachineStore } from '../machine/store.ts';
-import type { Systemd } from '../machine/systemd.ts';
+import type { MachineFiles } from '../host/files.ts';
+import type { NodeFacts } from '../host/metadata.ts';
+import type { MachineStore } from '../host/store.ts';
+import type { Systemd } from '../host/systemd.ts';
 import {
   ensureKeys,
   ensureServiceAccountKey,

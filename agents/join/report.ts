@@ -1,5 +1,5 @@
 import type { JoinPhase, PhaseReport } from '../../domain/machine-config.ts';
-import type { MachineStore } from '../machine/store.ts';
+import type { MachineStore } from '../host/store.ts';
 
 /** Tells how far a join is: to the journal, and to the machine's prefix once it is open. Never fails the join. */
 export class JoinReport {

@@ -6,9 +6,9 @@ import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { joinZone, type JoinMachine } from '../../agents/join/join.ts';
 import { JoinReport } from '../../agents/join/report.ts';
-import { readNodeFacts } from '../../agents/machine/metadata.ts';
-import { openMachineStore } from '../../agents/machine/store.ts';
-import type { Systemd } from '../../agents/machine/systemd.ts';
+import { readNodeFacts } from '../../agents/host/metadata.ts';
+import { openMachineStore } from '../../agents/host/store.ts';
+import type { Systemd } from '../../agents/host/systemd.ts';
 import { machineKeys, phaseReportSchema } from '../../domain/machine-config.ts';
 import {
   BUCKET,

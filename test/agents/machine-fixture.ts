@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { createAuthority, newSerial } from '../../activities/pki/authority.ts';
 import type { KeyPair } from '../../activities/pki/certificate.ts';
 import { signCsr } from '../../activities/pki/sign-request.ts';
-import { MachineFiles } from '../../agents/machine/files.ts';
-import type { NodeFacts } from '../../agents/machine/metadata.ts';
-import type { MachineStore } from '../../agents/machine/store.ts';
+import { MachineFiles } from '../../agents/host/files.ts';
+import type { NodeFacts } from '../../agents/host/metadata.ts';
+import type { MachineStore } from '../../agents/host/store.ts';
 import {
   machineKeys,
   type MachineCertificates,
