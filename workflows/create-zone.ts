@@ -51,7 +51,7 @@ export const createZone = (raw: unknown): Promise<CreateZoneResult> =>
       zone: plan.zone,
       domain: plan.domain,
       manifestKey: manifestKey(plan.zone),
-      borders: publicAddresses(refs),
+      borders: publicAddresses(plan, refs),
       answered,
     };
   });
@@ -83,5 +83,7 @@ export function stages(steps: readonly PlannedStep[]): { ground: PlannedStep[]; 
   };
 }
 
-const publicAddresses = (refs: Refs): string[] =>
-  [...refs.values()].map((ref) => ref['publicIp']).filter((address) => typeof address === 'string');
+const publicAddresses = ({ gates }: ZonePlan, refs: Refs): string[] =>
+  gates
+    .flatMap((gate) => (gate.gate === 'health' ? Object.values(gate.publicNames) : []))
+    .map((step) => String(refs.get(step)?.['publicIp']));

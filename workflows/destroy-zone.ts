@@ -41,7 +41,11 @@ export const destroyZone = (raw: unknown): Promise<DestroyZoneResult> =>
         `writing the manifest (${steps.length} parts less)`,
       );
     }
-    const left = await sweep({ zone, environment: found.environment }, new Set(found.kept));
+    const left = await sweep(
+      { zone, environment: found.environment },
+      { kept: new Set(found.kept), undos: [] },
+      operation.account,
+    );
     if (left.length > 0) throw failLeftover(operation, [], left);
     await operation.check(
       'manifest.forget',

@@ -46,7 +46,7 @@ export interface Operation {
   readonly input: OperationInput & { readonly zone?: string | undefined };
   readonly account: Account;
   readonly undos: UndoEntry[];
-  /** Ids of what is shared with other operations: neither undone nor swept. */
+  /** Ids of what is shared with other operations, or planted by others: neither undone nor swept. */
   readonly shared: Set<string>;
   /** Plans at work; undo waits for them. */
   readonly running: Set<Promise<unknown>>;
@@ -253,6 +253,7 @@ async function ask(
 async function askAboutFailure(operation: Operation, step: string, error: TemporalFailure): Promise<string> {
   const { account, input } = operation;
   account.step(step, { state: 'failed', error: rootMessage(error) });
+  for (const id of foreignIds(error)) operation.shared.add(id);
   if (operation.ending) throw operation.ending;
   if (input.onFailure !== 'ask') return input.onFailure;
   if (input.actor.startsWith('schedule:')) return 'roll-back';
@@ -264,6 +265,15 @@ async function askAboutFailure(operation: Operation, step: string, error: Tempor
   });
 }
 
+/** What a `ForeignResource` failure names: it bears our tags or name and is not ours, so a sweep must leave it. */
+function foreignIds(error: unknown): readonly string[] {
+  if (error instanceof ApplicationFailure && error.type === 'ForeignResource') {
+    const [details] = (error.details ?? []) as readonly { readonly ids?: readonly string[] }[];
+    return details?.ids ?? [];
+  }
+  return error instanceof Error && error.cause !== undefined ? foreignIds(error.cause) : [];
+}
+
 /** Removes what is temporary and writes the record. What cannot be removed fails the operation; the rest stays. */
 async function succeed<R>(operation: Operation, result: R): Promise<R> {
   const { account, undos } = operation;
@@ -273,7 +283,11 @@ async function succeed<R>(operation: Operation, result: R): Promise<R> {
   if (temporary.length > 0) {
     account.undoing('removing what is temporary');
     stuck = await unwind(temporary, account);
-    left = await sweep({ operation: operation.id }, keptIds(operation));
+    left = await sweep(
+      { operation: operation.id },
+      { kept: keptIds(operation), undos: temporary },
+      operation.account,
+    );
   }
   const clean = stuck.length + left.length === 0;
   account.state = clean ? 'done' : 'failed';
@@ -302,7 +316,10 @@ async function fail(operation: Operation, error: TemporalFailure): Promise<Tempo
   await Promise.allSettled(operation.running);
   const entries = kept ? undos.filter((entry) => entry.temporary) : undos;
   const stuck = await unwind(entries, account);
-  const left = kept || undos.length === 0 ? [] : await sweep({ operation: operation.id }, operation.shared);
+  const left =
+    kept || undos.length === 0
+      ? []
+      : await sweep({ operation: operation.id }, { kept: operation.shared, undos }, account);
   account.state = 'failed';
   try {
     await close(operation, { outcome, error: rootMessage(error), left: [...stuck, ...left] });

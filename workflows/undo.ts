@@ -58,22 +58,39 @@ async function undoOne({ kind, input, zone }: UndoEntry, account: Account, stuck
 /** After so many looks that are not clean, a person has to look. */
 const MAX_LOOKS = 4;
 
+export interface SweepOptions {
+  /** Ids of what shall stay, and of what others put there under our tags. */
+  readonly kept: ReadonlySet<string>;
+  /** How to undo what a step made late. What no step of these made is reported, never deleted: tags can be planted. */
+  readonly undos: readonly UndoEntry[];
+}
+
 /**
- * Proves that nothing of the scope is left but `kept`: looked for twice, the second time after every request that may
- * still be under way has taken effect or died. What turns up late is removed and looked for again.
+ * Proves that nothing of the scope is left but what is kept: looked for twice, the second time after every request that
+ * may still be under way has taken effect or died. What a step made late is undone, and looked for again.
  */
-export async function sweep(scope: SweepScope, kept: ReadonlySet<string>): Promise<string[]> {
+export async function sweep(
+  scope: SweepScope,
+  { kept, undos }: SweepOptions,
+  account: Account,
+): Promise<string[]> {
   return CancellationScope.nonCancellable(async () => {
     const options = { ...LOOK, taskQueue: QUEUES.aws };
     let clean = 0;
     let found: SweepResult = { left: [], againAfterMs: 0 };
     try {
       for (let round = 1; clean < 2 && (round <= MAX_LOOKS || clean > 0); round++) {
-        found = await scheduleActivity<SweepResult>('sweep', [{ scope, kept: [...kept], remove: true }], {
+        const summary = `looking for leftovers (${round})`;
+        found = await scheduleActivity<SweepResult>('sweep', [{ scope, kept: [...kept] }], {
           ...options,
-          summary: `looking for leftovers (${round})`,
+          summary,
         });
         clean = found.left.length === 0 ? clean + 1 : 0;
+        const steps = new Set(found.left.map(({ step }) => step));
+        await unwind(
+          undos.filter(({ input }) => steps.has(input.owner.step)),
+          account,
+        );
         if (clean < 2) await sleep(found.againAfterMs, { summary: 'letting late requests land' });
       }
     } catch (error) {

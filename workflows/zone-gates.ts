@@ -42,7 +42,9 @@ export async function deepHealth(operation: Operation, plan: ZonePlan, refs: Ref
     await operation.waitFor('node.ready', { node, instanceId }, waiting(`node ${node} to be ready`));
   }
   const probe = { name: `health-${hash.slice(0, 8)}`, image: PROBE_IMAGE };
-  return operation.waitFor('pod.answers', probe, waiting('a pod to answer'));
+  const answered = await operation.waitFor('pod.answers', probe, waiting('a pod to answer'));
+  await operation.check('pod.remove', { name: probe.name }, 'removing the pod that answered', zone);
+  return answered;
 }
 
 function textsOf(refs: Refs, step: string, field: string): string[] {

@@ -24,6 +24,8 @@ export function fromKubernetesError(action: string, error: unknown): ZonewrightE
   const details = { status, reason };
   // Somebody wrote in between: the next attempt reads again.
   if (status === 409) return new NotYet(text, 500, details);
+  // Rights of a new zone's operators are bound a moment after its API server answers.
+  if (status === 403) return new NotYet(text, 1_000, details);
   if (status === 429 || status >= 500)
     return new ZonewrightError('CloudUnavailable', text, { details, cause: error });
   return new ZonewrightError('CloudRefused', text, { details, cause: error });
