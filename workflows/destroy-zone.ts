@@ -26,6 +26,7 @@ export const destroyZone = (raw: unknown): Promise<DestroyZoneResult> =>
     await approve(operation, found.destroyHash, `destroy zone ${found.domain}`);
     const change = () => ({ ...name, operation: operation.id, at: new Date().toISOString() });
     await operation.check('manifest.hold', { ...change(), state: 'destroying' }, 'taking the zone over');
+    const machines: string[] = [];
     for (;;) {
       const next = await operation.check(
         'manifest.nextToGo',
@@ -34,12 +35,19 @@ export const destroyZone = (raw: unknown): Promise<DestroyZoneResult> =>
       );
       if (next.length === 0) break;
       await unmake(operation, zone, next);
+      // What a role's machines wrote lies below its id.
+      machines.push(...next.filter(({ kind }) => kind === 'role').map(({ ref }) => `machines/${ref.id}:`));
       const steps = next.map(({ step }) => step);
       await operation.check(
         'manifest.forget',
         { ...change(), steps },
         `writing the manifest (${steps.length} parts less)`,
       );
+    }
+    const [first, ...others] = machines;
+    if (first !== undefined) {
+      const purge = { bucket, prefixes: [first, ...others] as const };
+      await operation.check('store.purge', purge, 'deleting what its machines wrote');
     }
     const left = await sweep(
       { zone, environment: found.environment },

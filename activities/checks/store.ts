@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { NotYet, ZonewrightError } from '../../domain/errors.ts';
 import { isAlreadyThere, isNotFound } from '../cloud/cloud-errors.ts';
 import type { Clients } from '../cloud/clients.ts';
-import { putObject, readObject, type ObjectName } from '../cloud/objects.ts';
+import { deleteVersion, putObject, readObject, versionsBelow, type ObjectName } from '../cloud/objects.ts';
 import { asActivity } from '../failures.ts';
 import type { CheckSettings } from './settings.ts';
 
@@ -14,6 +14,12 @@ export interface StorePut extends ObjectName {
   readonly content: unknown;
   /** The `versionId` that is written over; absent where there must be none yet. */
   readonly ifVersion?: string;
+}
+
+export interface StorePurge {
+  readonly bucket: string;
+  /** Never empty ones. */
+  readonly prefixes: readonly [string, ...string[]];
 }
 
 export interface RecordWrite {
@@ -47,6 +53,18 @@ export const storeChecks = (
     }),
 
     'store.put': asActivity('write to the zone store', (put: StorePut) => putOnce(s3, put)),
+
+    /** Deletes every version of everything below the prefixes: what machines that are gone wrote about themselves. */
+    'store.purge': asActivity('empty folders of the zone store', async (input: StorePurge) => {
+      const signal = Context.current().cancellationSignal;
+      const found = await Promise.all(
+        input.prefixes.map((prefix) => versionsBelow(s3, input.bucket, prefix, signal)),
+      );
+      for (const { key, versionId } of found.flat()) {
+        await deleteVersion(s3, { bucket: input.bucket, key }, versionId, signal);
+      }
+      return { deleted: found.flat().length };
+    }),
 
     /** Written once: a second record of an operation has the next number. */
     'record.write': asActivity('write the record', async ({ operation, content, number }: RecordWrite) => {
