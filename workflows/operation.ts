@@ -15,7 +15,13 @@ import {
 import type { Checks, ZoneChecks } from '../activities/index.ts';
 import { InvalidInput, ZonewrightError, type FailureType } from '../domain/errors.ts';
 import type { Question } from '../domain/explain.ts';
-import { QUEUES, zoneQueue, type OperationInput } from '../domain/operations.ts';
+import {
+  QUEUES,
+  zoneQueue,
+  type OperationInput,
+  operations,
+  type OperationRow,
+} from '../domain/operations.ts';
 import { parse } from '../domain/parse.ts';
 import type { z } from 'zod';
 import { Account } from './account.ts';
@@ -261,8 +267,14 @@ async function askAboutFailure(operation: Operation, step: string, error: Tempor
     id: account.nextQuestionId(),
     text: `"${step}" failed: ${rootMessage(error)}`.slice(0, 2_000),
     choices: ['retry', 'roll-back', 'keep'],
-    default: 'roll-back',
+    default: defaultOnFailure(),
   });
+}
+
+/** Creations roll back, destruction stops and keeps: the table of operations says which. */
+function defaultOnFailure(): OperationRow['onFailure'] {
+  const table: Readonly<Record<string, OperationRow>> = operations;
+  return table[workflowInfo().workflowType]?.onFailure ?? 'roll-back';
 }
 
 /** What a `ForeignResource` failure names: it bears our tags or name and is not ours, so a sweep must leave it. */
