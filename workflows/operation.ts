@@ -141,6 +141,7 @@ function parseInput<S extends z.ZodType>(schema: S, raw: unknown): z.output<S> {
 
 function makeOperation(input: OperationInput & { zone?: string | undefined }, account: Account): Operation {
   const { workflowId, firstExecutionRunId } = workflowInfo();
+  let turn: Promise<void> = Promise.resolve();
   const operation: Operation = {
     id: `${workflowId}.${firstExecutionRunId.slice(0, 8)}`,
     input,
@@ -175,15 +176,25 @@ function makeOperation(input: OperationInput & { zone?: string | undefined }, ac
         } catch (error) {
           if (!(error instanceof TemporalFailure) || isCancellation(error)) throw error;
           if (passing !== undefined && failureType(error) === passing) throw error;
-          const choice = await askAboutFailure(operation, step, error);
-          if (choice === 'retry') continue;
-          operation.ending = choice === 'keep' ? keeping(error) : error;
-          throw operation.ending;
+          account.step(step, { state: 'failed', error: rootMessage(error) });
+          for (const id of foreignIds(error)) operation.shared.add(id);
+          // One failure after the other: what is decided about the first may end the operation.
+          const decided = turn.then(() => overcome(operation, step, error));
+          turn = decided.catch(() => undefined);
+          await decided;
         }
       }
     },
   };
   return operation;
+}
+
+/** Returns when a failed step shall be tried again; otherwise ends the operation. */
+async function overcome(operation: Operation, step: string, error: TemporalFailure): Promise<void> {
+  if (operation.ending) throw operation.ending;
+  const choice = await askAboutFailure(operation, step, error);
+  if (choice === 'retry') return;
+  throw (operation.ending = choice === 'keep' ? keeping(error) : error);
 }
 
 const keeping = (cause: TemporalFailure): TemporalFailure =>
@@ -258,9 +269,6 @@ async function ask(
 
 async function askAboutFailure(operation: Operation, step: string, error: TemporalFailure): Promise<string> {
   const { account, input } = operation;
-  account.step(step, { state: 'failed', error: rootMessage(error) });
-  for (const id of foreignIds(error)) operation.shared.add(id);
-  if (operation.ending) throw operation.ending;
   if (input.onFailure !== 'ask') return input.onFailure;
   if (input.actor.startsWith('schedule:')) return 'roll-back';
   return operation.ask({
