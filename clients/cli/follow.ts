@@ -1,7 +1,7 @@
 /** Follows an operation until it ends, until `--wait` runs out, or until Ctrl-C detaches; it never aborts anything. */
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
-import { explainOperation, progressOf } from '../operations.ts';
+import { explainOperation, progressOf } from '../controls.ts';
 import { EXIT } from '../errors.ts';
 import type { ExitCode } from '../errors.ts';
 import type { Output } from './output.ts';

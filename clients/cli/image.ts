@@ -1,17 +1,10 @@
 /** `zonewright image`: bake images from recipes, look at them, remove them. */
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
-import type { BakeResult } from '../../domain/image/bake.ts';
 import type { BakedImage } from '../images/catalog.ts';
-import type { BakeRequest } from '../images/request-bake.ts';
 import { ClientError, EXIT } from '../errors.ts';
-import type { ExitCode } from '../errors.ts';
 import { confirm } from './confirm.ts';
-import { withTemporal } from './connect.ts';
-import type { Session } from './connect.ts';
-import type { Outcome } from './follow.ts';
-import { withStartOptions } from './operation-options.ts';
-import type { StartOptions } from './operation-options.ts';
+import { addBakeCommand } from './image-bake.ts';
 import { table, verb } from './output.ts';
 import type { Output } from './output.ts';
 
@@ -22,93 +15,6 @@ export function addImageCommands(program: Command): void {
   addShowCommand(image);
   addRemoveCommand(image);
   addCollectCommand(image);
-}
-
-interface BakeOptions extends StartOptions {
-  readonly plan?: boolean;
-  readonly source?: string;
-}
-
-function addBakeCommand(image: Command): void {
-  withStartOptions(image.command('bake').argument('<recipe-folder>'))
-    .option('--plan', 'say what would be baked and from what; start nothing')
-    .option('--source <image>', 'id or name of the AMI for recipes that name none')
-    .description('bake an image from a recipe; the same content is baked once')
-    .action(verb(bake));
-}
-
-async function bake(output: Output, folder: string, options: BakeOptions): Promise<ExitCode> {
-  const { loadContext } = await import('../contexts.ts');
-  const { withAws } = await import('../aws.ts');
-  const { findVerified } = await import('../images/catalog.ts');
-  const { bakeId } = await import('../../domain/image/bake.ts');
-  const context = loadContext();
-  const request = await prepareBake(output, folder, options.source);
-  const id = bakeId(request.input.content);
-  if (options.plan === true) {
-    const there = await withAws(context, (aws) => findVerified(aws, { bake: id }));
-    output.result(
-      { bake: id, content: request.input.content, image: there?.id ?? null },
-      bakePlanText(id, request, there),
-    );
-    return EXIT.done;
-  }
-  return withTemporal(async (session) => {
-    const outcome = await runBake(session, request, options);
-    const { conclude } = await import('./follow.ts');
-    return conclude(output, outcome, options, (result) => bakedText(result));
-  });
-}
-
-const bakedText = ({ imageId, adopted }: BakeResult): string =>
-  `${imageId}${adopted ? ' (baked and verified before)' : ''}`;
-
-function bakePlanText(id: string, { input }: BakeRequest, there: BakedImage | undefined): string {
-  const { recipe, sourceImageId, region, accountId } = input.content;
-  return [
-    `bake      ${id}`,
-    `recipe    ${recipe.name} ${recipe.digest.slice(0, 12)} (${recipe.architecture}, ${recipe.instanceType})`,
-    `source    ${sourceImageId}`,
-    `place     ${region}, account ${accountId}`,
-    `image     ${there === undefined ? 'none yet: it would be baked' : `${there.id}, verified: nothing would be done`}`,
-  ].join('\n');
-}
-
-/** Packs and uploads the recipe; also used before a zone is created. */
-export async function prepareBake(output: Output, folder: string, source?: string): Promise<BakeRequest> {
-  const { loadContext } = await import('../contexts.ts');
-  const { asClientError } = await import('../aws.ts');
-  const { requestBake } = await import('../images/request-bake.ts');
-  const { toolResolver } = await import('./tools.ts');
-  const context = loadContext();
-  const defaultSource = source ?? context.sourceImage;
-  try {
-    return await requestBake(context, {
-      folder,
-      resolveTool: toolResolver(output),
-      onProgress: (what) => output.progress(what),
-      ...(defaultSource === undefined ? {} : { defaultSource }),
-    });
-  } catch (error) {
-    throw asClientError(context, error);
-  }
-}
-
-/** Starts a bake, or joins the one of the same content that is running, and follows it. */
-export async function runBake(
-  { client }: Session,
-  { workflowId, input }: BakeRequest,
-  options: Pick<StartOptions, 'detach' | 'wait' | 'reason'>,
-): Promise<Outcome<BakeResult>> {
-  const { actor, startOperation } = await import('../operations.ts');
-  const { follow } = await import('./follow.ts');
-  const handle = await startOperation(client, {
-    type: 'BakeAmi',
-    id: workflowId,
-    whenRunning: 'USE_EXISTING',
-    input: { ...input, actor: actor(), reason: options.reason },
-  });
-  return follow<BakeResult>(client, handle, options);
 }
 
 function addListCommand(image: Command): void {

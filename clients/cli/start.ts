@@ -49,7 +49,7 @@ async function createExample(output: Output, file: string): Promise<ExitCode> {
   const { withTemporal } = await import('./connect.ts');
   const { conclude } = await import('./follow.ts');
   const { createdText, runCreateZone } = await import('./zone-create.ts');
-  const options = { yes: true, ownEnvironment: true, reason: 'npm start' };
+  const options = { yes: true, reason: 'npm start' };
   return withTemporal(async (session) => {
     const outcome = await runCreateZone(session, output, file, options);
     const code = conclude(output, outcome, {}, createdText);

@@ -13,15 +13,13 @@ import { withTemporal } from './connect.ts';
 import type { Session } from './connect.ts';
 import { conclude, follow } from './follow.ts';
 import type { Outcome } from './follow.ts';
-import { runBake } from './image.ts';
+import { runBake } from './image-bake.ts';
 import type { StartOptions } from './operation-options.ts';
 import type { Output } from './output.ts';
 import { toolResolver } from './tools.ts';
 
 export interface CreateOptions extends StartOptions {
   readonly yes?: boolean;
-  /** Creates the file's zone in the context's environment, whatever the file says; for the example. */
-  readonly ownEnvironment?: boolean;
 }
 
 /** What CreateZone returns; its last word is what a pod of the zone answered. */
@@ -32,13 +30,12 @@ export interface CreatedZone {
   readonly answered: { readonly pod: string; readonly node: string; readonly address: string };
 }
 
-async function prepare(output: Output, file: string, ownEnvironment = false): Promise<PreparedZone> {
+async function prepare(output: Output, file: string): Promise<PreparedZone> {
   const context = loadContext();
   return withAws(context, (aws) =>
     prepareZone(context, aws, file, {
       resolveTool: toolResolver(output),
       onProgress: (what) => output.progress(what),
-      ownEnvironment,
     }),
   );
 }
@@ -83,7 +80,7 @@ export async function runCreateZone(
   file: string,
   options: CreateOptions,
 ): Promise<Outcome<CreatedZone>> {
-  const prepared = await prepare(output, file, options.ownEnvironment);
+  const prepared = await prepare(output, file);
   if (prepared.imageId === undefined) {
     const question = `Bake the image of this zone first (${prepared.bake?.workflowId ?? ''})?`;
     await confirm(output, { question, yes: options.yes });
@@ -118,7 +115,7 @@ async function start(
 ): Promise<Outcome<CreatedZone>> {
   const handle = await startOperation(client, {
     type: 'CreateZone',
-    id: `create-${plan.domain}`,
+    id: `create-${plan.zone}`,
     whenRunning: 'FAIL',
     input: {
       actor: actor(),

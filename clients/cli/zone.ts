@@ -153,7 +153,7 @@ async function destroy(output: Output, name: string, options: DestroyOptions): P
       actor: actor(),
       reason: options.reason,
     };
-    const id = `destroy-${manifest.domain}`;
+    const id = `destroy-${manifest.zone}`;
     const handle = await startOperation(client, { type: 'DestroyZone', id, input, whenRunning: 'FAIL' });
     const outcome = await follow<{ removed: number }>(client, handle, options);
     return conclude(

@@ -97,7 +97,7 @@ export async function usersOf(
   return [...zones.map(({ domain }) => `zone ${domain}`), ...machines.map((id) => `machine ${id}`)];
 }
 
-/** Removes an image with its snapshots; what is gone already is no error. */
+/** Removes an image with its snapshots; what is gone already, or in use by another image, is no error. */
 export async function removeImage({ ec2 }: Pick<AwsClients, 'ec2'>, image: BakedImage): Promise<void> {
   await unlessGone(ec2.send(new DeregisterImageCommand({ ImageId: image.id })));
   for (const SnapshotId of image.snapshots)
@@ -108,7 +108,7 @@ async function unlessGone(removal: Promise<unknown>): Promise<void> {
   try {
     await removal;
   } catch (error) {
-    const gone = error instanceof Error && /\.(NotFound|Unavailable)$/.test(error.name);
+    const gone = error instanceof Error && /\.(NotFound|Unavailable|InUse)$/.test(error.name);
     if (!gone) throw error;
   }
 }

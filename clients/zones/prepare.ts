@@ -28,8 +28,6 @@ export interface PreparedZone {
 export interface PrepareOptions {
   readonly resolveTool: (name: string) => Promise<string>;
   readonly onProgress?: (what: string) => void;
-  /** Takes name and domain of the environment from the context instead of the file: for examples. */
-  readonly ownEnvironment?: boolean;
 }
 
 /**
@@ -44,7 +42,7 @@ export async function prepareZone(
   options: PrepareOptions,
 ): Promise<PreparedZone> {
   const read = await readZoneSpec(file);
-  const spec = options.ownEnvironment === true ? inEnvironment(read.spec, context) : read.spec;
+  const { spec } = read;
   refuseOtherPlace(spec, context, file);
   const [{ Account: accountId = '' }, hostedZone] = await Promise.all([
     aws.sts.send(new GetCallerIdentityCommand({})),
@@ -58,14 +56,8 @@ export async function prepareZone(
     temporal: { address: fromMachines, namespace },
     ...(hostedZone === undefined ? {} : { environmentHostedZoneId: hostedZone }),
   };
-  return { spec, facts, ...(await imageOf(context, aws, { ...read, spec }, file, options)) };
+  return { spec, facts, ...(await imageOf(context, aws, read, file, options)) };
 }
-
-const inEnvironment = (spec: ZoneSpec, { environment, aws }: ZonewrightContext): ZoneSpec => ({
-  ...spec,
-  environment: { ...spec.environment, ...environment },
-  region: aws.region,
-});
 
 /** The context says which environment its connections belong to; a zone of another one would land in the wrong account. */
 function refuseOtherPlace(spec: ZoneSpec, { name, environment, aws }: ZonewrightContext, file: string): void {
