@@ -100,6 +100,26 @@ test('an undo that fails for good is named, the others are undone all the same',
   assert.equal(view?.error, 'subnet.delete subnet-a: ForeignResource');
 });
 
+test('what is shared with other operations survives a roll-back', async () => {
+  const run = await frame.start('ToyZone', { shared: true, onFailure: 'roll-back' }, (cloud) =>
+    cloud.fail(createOf('machine'), { type: 'CloudRefused' }),
+  );
+  assert.equal((await failureOf(run)).type, 'CloudRefused');
+  assert.deepEqual(
+    [...run.cloud.things.values()].map(({ step }) => step),
+    ['name-servers'],
+  );
+});
+
+test('what is foreign is left alone by the sweep, too', async () => {
+  const run = await frame.start('ToyZone', { onFailure: 'roll-back' }, (cloud) => {
+    cloud.late.push(['vpc-planted']);
+    cloud.fail(createOf('vpc'), { type: 'ForeignResource', details: { ids: ['vpc-planted'] } });
+  });
+  assert.equal((await failureOf(run)).type, 'ForeignResource');
+  assert.deepEqual([...run.cloud.things.keys()], ['vpc-planted']);
+});
+
 test('an undo is tried for hours while the cloud is unavailable', async () => {
   const run = await frame.start('ToyZone', { onFailure: 'roll-back' }, (cloud) => {
     cloud.fail(createOf('group'), { type: 'CloudRefused' });

@@ -184,5 +184,6 @@ test('after one roll-back the others that failed are not asked about', async () 
   const { id } = await asked(run);
   await control(run, 'decide', { question: id, choice: 'roll-back' });
   assert.equal((await failureOf(run)).type, 'CloudRefused');
+  assert.ok(tookMs(run) < HOUR, 'it waited for another answer');
   assert.equal((await explain(run)).decisions.length, 1);
 });

@@ -9,6 +9,7 @@ export interface Trouble {
   readonly type: string;
   readonly retryable?: boolean;
   readonly nextDelayMs?: number;
+  readonly details?: Readonly<Record<string, unknown>>;
   /** How often; for ever without it. */
   readonly times?: number;
 }
@@ -139,11 +140,12 @@ export class ToyCloud {
     const entry = this.#troubles.get(call);
     if (!entry || entry.left <= 0 || (entry.trouble.when ?? 'before') !== when) return;
     entry.left -= 1;
-    const { type, retryable = false, nextDelayMs } = entry.trouble;
+    const { type, retryable = false, nextDelayMs, details } = entry.trouble;
     throw ApplicationFailure.create({
       type,
       nonRetryable: !retryable,
       message: `${call}: ${type}`,
+      ...(details ? { details: [details] } : {}),
       ...(nextDelayMs === undefined ? {} : { nextRetryDelay: nextDelayMs }),
     });
   }
@@ -173,7 +175,7 @@ export class ToyCloud {
   #sweep({ kept }: { readonly kept: readonly string[] }) {
     for (const id of this.late.shift() ?? [])
       this.things.set(id, { kind: 'vpc', step: 'late', incarnation: 1 });
-    const left = [...this.things].filter(([id, { kind }]) => !kept.includes(id) && kind !== 'delegation-set');
+    const left = [...this.things].filter(([id]) => !kept.includes(id));
     if (!this.sticky) for (const [id] of left) this.things.delete(id);
     return { left: left.map(([id, { kind }]) => ({ kind, id })), againAfterMs: this.sweepAgainMs };
   }
