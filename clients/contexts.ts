@@ -41,6 +41,8 @@ export const contextSchema = z.strictObject({
   environment: z.strictObject({ name: z.string().min(1), domain: z.string().min(1) }),
   /** The AMI, by id or name, that recipes start from which name none. */
   sourceImage: z.string().min(3).exactOptional(),
+  /** Name servers to ask about delegation, where the computer's own resolver cannot see them. */
+  dns: z.strictObject({ resolvers: z.array(z.ipv4()).min(1) }).exactOptional(),
 });
 
 export type ContextFile = z.output<typeof contextSchema>;
@@ -51,8 +53,6 @@ export interface ZonewrightContext extends ContextFile {
   readonly aws: ContextFile['aws'] & {
     readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
   };
-  /** Which recursive resolvers to ask, where it is not the computer's own. */
-  readonly dns?: { readonly resolvers: readonly string[] };
 }
 
 export const SANDBOX = 'sandbox';

@@ -2,11 +2,13 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import type { ZonewrightContext } from '../contexts.ts';
+import { ClientError } from '../errors.ts';
 import type { OperationSummary } from '../operations.ts';
 import { withTemporal } from './connect.ts';
 import { addAbortCommand, addControlCommand, addDecideCommands } from './op-decide.ts';
 import { addExplainCommand, addShowCommand, summaryOfRecord, took } from './op-show.ts';
 import { table, verb } from './output.ts';
+import type { Output } from './output.ts';
 
 export function addOpCommands(program: Command): void {
   const op = program.command('op').description('operations: look, decide, pause, abort');
@@ -39,7 +41,9 @@ function addListCommand(op: Command): void {
         const { listOperations } = await import('../operations.ts');
         const operations = await withTemporal(async ({ client, context }) => {
           const known = await listOperations(client, filter);
-          return filter.all === true ? [...known, ...(await forgotten(context, known, filter))] : known;
+          return filter.all === true
+            ? [...known, ...(await forgotten(output, context, known, filter))]
+            : known;
         });
         const rows = operations.map((one) => [
           one.id,
@@ -58,6 +62,7 @@ function addListCommand(op: Command): void {
 
 /** Operations that Temporal no longer knows, from their records. */
 async function forgotten(
+  output: Output,
   context: ZonewrightContext,
   known: readonly OperationSummary[],
   { zone, type, state, limit }: ListOptions,
@@ -65,7 +70,12 @@ async function forgotten(
   const ids = new Set(known.map(({ id, runId }) => `${id}.${runId.slice(0, 8)}`));
   const { withAws } = await import('../aws.ts');
   const { listRecords } = await import('../records.ts');
-  const records = await withAws(context, (aws) => listRecords(aws, context.store.bucket, { limit }));
+  const ask = withAws(context, (aws) => listRecords(aws, context.store.bucket, { limit }));
+  const records = await ask.catch((error: unknown) => {
+    if (!(error instanceof ClientError)) throw error;
+    output.progress(`The zone store was not read for older operations: ${error.message}`);
+    return [];
+  });
   return records
     .filter((record) => !ids.has(record.operation))
     .map(summaryOfRecord)

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { addressesOf } from '../../sandbox/addresses.ts';
+import type { SandboxState } from '../../sandbox/state.ts';
 import { freshPerson, zonewright } from './cli.ts';
 
 const GOOD = `
@@ -11,15 +13,21 @@ store: { bucket: prod-zones }
 environment: { name: prod, domain: prod.example.com }
 `;
 
-const SANDBOX_STATE = {
+const SANDBOX_STATE: SandboxState = {
+  id: 'a-sandbox',
+  startedAt: '2030-01-01T00:00:00.000Z',
+  addresses: addressesOf(7),
   region: 'us-east-1',
+  accountId: '123456789012',
   awsEndpoint: 'http://127.0.0.1:4566',
   temporalAddress: '127.0.0.1:7233',
+  temporalUi: 'http://127.0.0.1:8233',
   namespace: 'dev',
   accessKeyId: 'AKIAEXAMPLE',
   secretAccessKey: 'a-secret-that-nobody-prints',
   bucket: 'zonewright-dev',
   environmentDomain: 'dev.zonewright.test',
+  sourceImageName: 'debian-12',
   processes: [],
 };
 
