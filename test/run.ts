@@ -5,16 +5,17 @@
  * Tests read `ZONEWRIGHT_SEED` (what to sample), `ZONEWRIGHT_GATE=1` (do not sample) and
  * `ZONEWRIGHT_SANDBOX_HOME` (the sandbox that they share; it is taken down here, after the last file).
  */
-import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { findTests } from './runner/files.ts';
 import { add, lastLine, NOTHING } from './runner/report.ts';
+import type { Totals } from './runner/report.ts';
 import { runFiles } from './runner/run-files.ts';
-import { runStep } from './runner/step.ts';
+import { toolchainStep } from './runner/step.ts';
 import { withSharedSandbox } from './runner/shared-sandbox.ts';
 
 const MINUTE = 60_000;
+const FAILURE: Totals = { passed: 0, failed: 1, skipped: 0 };
 const root = dirname(import.meta.dirname);
 const print = (text: string): void => console.log(text);
 
@@ -31,10 +32,11 @@ async function main(): Promise<number> {
   const files = findTests(root, positionals);
   const unit = files.filter(({ kind }) => kind === 'unit');
   const real = files.filter(({ kind }) => kind === 'real');
-  let totals = await runFiles(unit, { root, concurrency: 2, limitMs: 10 * MINUTE, print });
+  let totals: Totals = NOTHING;
+  if (files.length > 0 && !(await toolchainStep(root, print))) totals = add(totals, FAILURE);
+  totals = add(totals, await runFiles(unit, { root, concurrency: 2, limitMs: 10 * MINUTE, print }));
   if (real.length > 0) {
     const limitMs = (values.gate ? 240 : 40) * MINUTE;
-    totals = add(totals, await installToolchain());
     totals = add(
       totals,
       await withSharedSandbox(root, print, () => runFiles(real, { root, concurrency: 1, limitMs, print })),
@@ -44,20 +46,6 @@ async function main(): Promise<number> {
   if (totals.passed + totals.failed === 0) print(`No test matches ${JSON.stringify(positionals)}`);
   print(lastLine(totals));
   return totals.failed > 0 || totals.passed === 0 ? 1 : 0;
-}
-
-/** Before the first sandbox, so that no test's time limit is spent on building servers. */
-async function installToolchain(): Promise<typeof NOTHING> {
-  const cli = join(root, 'clients/cli/main.ts');
-  if (!existsSync(cli)) return NOTHING;
-  const result = await runStep({
-    name: 'toolchain',
-    command: process.execPath,
-    args: [cli, 'toolchain', 'install'],
-    cwd: root,
-    print,
-  });
-  return result.good ? NOTHING : { ...NOTHING, failed: 1 };
 }
 
 process.exit(await main());

@@ -1,5 +1,7 @@
 /** Runs one command of a check: silent while it is good, everything it said when it is not. */
 import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { TOOLS } from '../../sandbox/toolchain/index.ts';
 import { middleCut, stepLine } from './report.ts';
 
 export interface Step {
@@ -8,6 +10,8 @@ export interface Step {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly print: (text: string) => void;
+  /** Shows stderr as it comes: for what may take many minutes. */
+  readonly live?: boolean;
 }
 
 export interface StepResult {
@@ -30,7 +34,10 @@ function capture(step: Step): Promise<{ code: number; output: string }> {
     let output = '';
     const child = spawn(step.command, step.args, { cwd: step.cwd, stdio: ['ignore', 'pipe', 'pipe'] });
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+      if (step.live === true) process.stderr.write(chunk);
+    });
     child.on('error', (error) =>
       resolve({ code: 127, output: `Cannot start "${step.command}": ${error.message}` }),
     );
@@ -41,4 +48,22 @@ function capture(step: Step): Promise<{ code: number; output: string }> {
       }),
     );
   });
+}
+
+/**
+ * Obtains the servers that tests run on, so that no test's time limit is spent on building them. A browser is left
+ * to the tests that want one.
+ */
+export async function toolchainStep(root: string, print: (text: string) => void): Promise<boolean> {
+  const names = Object.keys(TOOLS).filter((name) => name !== 'chromium');
+  const args = [join(root, 'clients/cli/main.ts'), 'toolchain', 'install', ...names];
+  const { good } = await runStep({
+    name: 'toolchain',
+    command: process.execPath,
+    args,
+    cwd: root,
+    print,
+    live: true,
+  });
+  return good;
 }
