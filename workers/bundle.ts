@@ -8,23 +8,31 @@ const root = join(import.meta.dirname, '..');
 /** Where bundles are kept: outside the checkout, named after their content. */
 const cacheFolder = (): string => join(process.env['ZONEWRIGHT_CACHE'] ?? '/var/cache/zonewright', 'bundles');
 
-function contentHash(): string {
+function contentHash(interceptors: readonly string[]): string {
   const hash = createHash('sha256');
   for (const file of [
     ...globSync('{workflows,domain,machine}/**/*.ts', { cwd: root }),
     'package-lock.json',
+    ...interceptors,
   ].toSorted()) {
     hash.update(file).update(readFileSync(join(root, file)));
   }
   return hash.digest('hex').slice(0, 32);
 }
 
-/** Path of the workflow bundle of this code, built once and reused by workers and tests. */
-export async function workflowBundle(): Promise<{ readonly codePath: string }> {
-  const codePath = join(cacheFolder(), `workflows-${contentHash()}.js`);
+/**
+ * Path of the workflow bundle of this code, built once and reused by workers and tests.
+ *
+ * @param interceptors modules of workflow interceptors, relative to the checkout
+ */
+export async function workflowBundle(
+  interceptors: readonly string[] = [],
+): Promise<{ readonly codePath: string }> {
+  const codePath = join(cacheFolder(), `workflows-${contentHash(interceptors)}.js`);
   if (existsSync(codePath)) return { codePath };
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(root, 'workflows/index.ts'),
+    workflowInterceptorModules: interceptors.map((path) => join(root, path)),
     logger: { ...quiet, error: (message: string) => process.stderr.write(`${message}\n`) },
   });
   mkdirSync(cacheFolder(), { recursive: true });

@@ -21,13 +21,15 @@ export const settings = {
   requestTimeoutMs: Number(process.env['ZONEWRIGHT_REQUEST_TIMEOUT_MS'] ?? 30_000),
 };
 
-type AnyActivities = Record<string, (...args: never[]) => Promise<unknown>>;
+export type AnyActivities = Record<string, (...args: never[]) => Promise<unknown>>;
 
 export interface WorkerProcess {
   readonly context: ZonewrightContext;
   readonly hosts: readonly Host[];
   /** Put around every activity before it is registered; tests run each twice. */
   readonly wrap?: (activities: AnyActivities) => AnyActivities;
+  /** Other options of the worker that runs workflows; tests notice dead workers sooner. */
+  readonly workflowOptions?: Partial<WorkerOptions>;
 }
 
 async function activitiesOf(host: Host, context: ZonewrightContext): Promise<AnyActivities> {
@@ -42,9 +44,13 @@ async function activitiesOf(host: Host, context: ZonewrightContext): Promise<Any
   };
 }
 
-async function optionsOf(host: Host, { context, wrap }: WorkerProcess): Promise<Partial<WorkerOptions>> {
+async function optionsOf(
+  host: Host,
+  { context, wrap, workflowOptions }: WorkerProcess,
+): Promise<Partial<WorkerOptions>> {
   if (host === 'workflows') {
-    return { taskQueue: QUEUES.workflows, workflowBundle: await workflowBundle(), maxCachedWorkflows: 50 };
+    const bundle = workflowOptions?.workflowBundle ?? (await workflowBundle());
+    return { maxCachedWorkflows: 50, ...workflowOptions, workflowBundle: bundle };
   }
   const activities = await activitiesOf(host, context);
   return {

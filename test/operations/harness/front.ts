@@ -1,20 +1,7 @@
+import type { LoggedCall } from '../../../sandbox/aws/call-log.ts';
 import type { FaultInput } from '../../../sandbox/aws/faults.ts';
+import type { InventoryItem } from '../../../sandbox/aws/inventory.ts';
 import type { SandboxState } from '../../../sandbox/state.ts';
-
-/** One resource as the front's inventory lists it. */
-export interface InventoryItem {
-  readonly kind: string;
-  readonly id: string;
-  readonly parent?: string;
-  readonly tags: Readonly<Record<string, string>>;
-}
-
-export interface CallRecord {
-  readonly service: string;
-  readonly action: string;
-  readonly status: number;
-  readonly error?: string;
-}
 
 /** The front's own door: what exists, what was called, and what shall go wrong. */
 export class Front {
@@ -28,12 +15,13 @@ export class Front {
     return (await this.#get('inventory')) as readonly InventoryItem[];
   }
 
-  async calls(): Promise<readonly CallRecord[]> {
-    return (await this.#get('calls')) as readonly CallRecord[];
+  /** Calls that ended after the given sequence number. */
+  async calls(since = 0): Promise<readonly LoggedCall[]> {
+    return (await this.#get(`calls?since=${since}`)) as readonly LoggedCall[];
   }
 
-  async fault(fault: FaultInput): Promise<void> {
-    await this.#send('POST', 'faults', fault);
+  async fault(faults: readonly FaultInput[]): Promise<void> {
+    await this.#send('POST', 'faults', faults);
   }
 
   async clearFaults(): Promise<void> {

@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import type { Variant } from './variants.ts';
 
-const root = join(import.meta.dirname, '../../..');
+const script = join(import.meta.dirname, 'worker-process.ts');
 
 /** Short windows, so that ambiguity is waited out within a test. The front's stale reads stay below them. */
 const PACE = {
@@ -11,29 +12,32 @@ const PACE = {
   ZONEWRIGHT_REQUEST_TIMEOUT_MS: '6000',
 };
 
+/** Kept of what a worker writes: enough to see why it ended. */
+const LOG_CHARACTERS = 20_000;
+
 /** A worker process that a test can kill at any moment, as a power cut would. */
 export class KillableWorker {
   #child: ChildProcess | undefined;
   #log = '';
-  readonly #script: string;
+  readonly #variant: Variant;
 
-  constructor(script = 'workers/main.ts') {
-    this.#script = script;
+  constructor(variant: Variant = 'plain') {
+    this.#variant = variant;
   }
 
+  /** Returns once it polls. @throws {Error} with its log when it ends before that */
   async start(): Promise<void> {
-    const child = spawn(process.execPath, [join(root, this.#script)], {
+    const child = spawn(process.execPath, [script, this.#variant], {
       env: { ...process.env, ...PACE, ZONEWRIGHT_CONTEXT: 'sandbox' },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#child = child;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     child.stderr?.on('data', (data: Buffer) => {
-      this.#log = (this.#log + data.toString()).slice(-20_000);
-      if (data.includes('worker ready')) resolve();
+      this.#log = (this.#log + data.toString()).slice(-LOG_CHARACTERS);
+      if (this.#log.includes('worker ready')) resolve();
     });
     child.once('exit', (code) => reject(new Error(`Worker ended with ${code}:\n${this.#log}`)));
-    promise.catch(() => undefined);
     await promise;
   }
 
@@ -53,6 +57,7 @@ export class KillableWorker {
   async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
+    this.#log = '';
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const exit = once(child, 'exit');
     child.kill(signal);

@@ -1,0 +1,86 @@
+/**
+ * What the harness disturbs: a row for each operation. A scenario is a few operations that lead from an empty account
+ * back to one; what they share (images, delegation sets, records) may stay.
+ */
+import { ListHostedZonesByNameCommand } from '@aws-sdk/client-route-53';
+import { join } from 'node:path';
+import { withAws } from '../../../clients/aws.ts';
+import { listImages, removeImage } from '../../../clients/images/catalog.ts';
+import { readManifest } from '../../../clients/zones/manifests.ts';
+import { readZoneSpec } from '../../../clients/zones/read-spec.ts';
+import { destroyHash } from '../../../domain/zone/destroy.ts';
+import { planZone, zoneFactsSchema } from '../../../domain/zone/plan.ts';
+import { zoneName } from '../../../domain/zone/spec.ts';
+import { nodeUserData } from '../../../machine/node-user-data.ts';
+import type { Laboratory } from './laboratory.ts';
+import { smallBake, zoneImage } from './recipes.ts';
+import type { Start } from './run.ts';
+
+export interface Scenario {
+  readonly name: string;
+  /** Each makes ready what its operation needs and says how to start it; `run` is unlike that of every other run. */
+  readonly operations: readonly ((lab: Laboratory, run: string) => Promise<Start>)[];
+  /** Takes away what success leaves. */
+  readonly clear: (lab: Laboratory) => Promise<void>;
+}
+
+export const bakeScenario: Scenario = {
+  name: 'BakeAmi',
+  operations: [smallBake],
+  clear: ({ context }) =>
+    withAws(context, async (aws) => {
+      const small = (await listImages(aws)).filter(({ recipe }) => recipe === 'small');
+      for (const image of small) await removeImage(aws, image);
+    }),
+};
+
+const ZONE_FILE = join(import.meta.dirname, '../../../examples/zone.yaml');
+
+export const zoneScenario: Scenario = {
+  name: 'CreateZone, DestroyZone',
+  operations: [createZone, destroyZone],
+  clear: () => Promise.resolve(),
+};
+
+export async function createZone(lab: Laboratory, run: string): Promise<Start> {
+  const { context, state } = lab;
+  const { temporal, environment, store } = context;
+  const [{ spec }, imageId] = await Promise.all([readZoneSpec(ZONE_FILE), zoneImage(lab)]);
+  const parents = await withAws(context, ({ route53 }) =>
+    route53.send(new ListHostedZonesByNameCommand({ DNSName: environment.domain })),
+  );
+  const facts = zoneFactsSchema.parse({
+    accountId: state.accountId,
+    bucket: store.bucket,
+    imageId,
+    environmentHostedZoneId: parents.HostedZones?.[0]?.Id?.replace('/hostedzone/', ''),
+    temporal: { address: temporal.fromMachines ?? temporal.address, namespace: temporal.namespace },
+  });
+  const plan = planZone(spec, facts, nodeUserData);
+  return {
+    type: 'CreateZone',
+    workflowId: `harness-create-${run}`,
+    own: [plan.zone, plan.hash.slice(0, 8)],
+    input: {
+      ...{ actor: 'harness', onFailure: 'roll-back', approvedPlan: plan.hash },
+      ...{ environment: plan.environment, zone: plan.zone, spec, facts },
+    },
+  };
+}
+
+async function destroyZone({ context }: Laboratory, run: string): Promise<Start> {
+  const { bucket } = context.store;
+  const { spec } = await readZoneSpec(ZONE_FILE);
+  const zone = zoneName(spec.zone);
+  const manifest = await withAws(context, (aws) => readManifest(aws, bucket, zone));
+  if (manifest === undefined) throw new Error(`Cannot destroy zone "${zone}": it has no manifest`);
+  return {
+    type: 'DestroyZone',
+    workflowId: `harness-destroy-${run}`,
+    own: [zone],
+    input: {
+      ...{ actor: 'harness', onFailure: 'roll-back', approvedPlan: destroyHash(manifest) },
+      ...{ environment: manifest.environment, zone, bucket },
+    },
+  };
+}
