@@ -3,7 +3,8 @@ import { bakeId, bakeInput, type BakeInput, type BakeResult } from '../domain/im
 import { planBake, type BakePlan } from '../domain/image/plan.ts';
 import { bakeUserData } from '../machine/bake-user-data.ts';
 import { bootTestUserData } from '../machine/boot-test-user-data.ts';
-import { runOperation, type Operation } from './operation.ts';
+import type { Operation } from './operation.ts';
+import { runOperation } from './run-operation.ts';
 import { applyPlan, type Refs } from './steps.ts';
 
 const MINUTE = 60_000;

@@ -8,7 +8,8 @@ import { zoneSpecSchema } from '../domain/zone/spec.ts';
 import { nodeUserData } from '../machine/node-user-data.ts';
 import { approve } from './approval.ts';
 import { manifestWriter } from './manifest.ts';
-import { runOperation, type Operation } from './operation.ts';
+import type { Operation } from './operation.ts';
+import { runOperation } from './run-operation.ts';
 import { applyPlan, type Refs } from './steps.ts';
 import { deepHealth, delegated } from './zone-gates.ts';
 

@@ -4,7 +4,9 @@ import { ZONE_KINDS, type Kind } from '../domain/resources/index.ts';
 import type { DestroyStep } from '../domain/zone/destroy.ts';
 import { manifestKey } from '../domain/zone/manifest.ts';
 import { approve } from './approval.ts';
-import { failLeftover, runOperation, type Operation } from './operation.ts';
+import { failLeftover } from './ending.ts';
+import type { Operation } from './operation.ts';
+import { runOperation } from './run-operation.ts';
 import { sweep, unwind, type UndoEntry } from './undo.ts';
 
 export const destroyZoneInput = operationInput.extend({ zone: z.string().min(1), bucket: z.string().min(3) });

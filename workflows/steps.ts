@@ -4,7 +4,8 @@ import { ZonewrightError } from '../domain/errors.ts';
 import { dependenciesOf, layersOf, resolveOutputs, type PlannedStep } from '../domain/plan.ts';
 import { resources, type Kind } from '../domain/resources/index.ts';
 import type { Owner } from '../domain/resources/resource.ts';
-import { failureType, type Operation } from './operation.ts';
+import { failureType } from './failure-types.ts';
+import type { Operation } from './operation.ts';
 import { queueOf } from './queues.ts';
 import { EFFECT, UNDO, wait } from './retries.ts';
 

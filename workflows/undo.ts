@@ -1,16 +1,10 @@
-import {
-  CancellationScope,
-  log,
-  scheduleActivity,
-  sleep,
-  TemporalFailure,
-  ApplicationFailure,
-} from '@temporalio/workflow';
+import { CancellationScope, log, scheduleActivity, sleep, TemporalFailure } from '@temporalio/workflow';
 import type { EffectInput, SweepScope } from '../activities/effect.ts';
 import type { SweepResult } from '../activities/checks/sweep.ts';
 import { QUEUES } from '../domain/operations.ts';
 import type { Kind } from '../domain/resources/index.ts';
 import type { Account } from './account.ts';
+import { rootMessage } from './failure-types.ts';
 import { queueOf } from './queues.ts';
 import { LOOK, UNDO } from './retries.ts';
 
@@ -99,13 +93,4 @@ export async function sweep(
     }
     return found.left.map(({ kind, id }) => `${kind} ${id}`);
   });
-}
-
-/** The innermost message of a failure: what a person has to read. */
-export function rootMessage(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined;
-  if (error instanceof ApplicationFailure || !(cause instanceof Error)) {
-    return error instanceof Error ? error.message : String(error);
-  }
-  return rootMessage(cause);
 }

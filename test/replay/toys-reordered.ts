@@ -1,6 +1,6 @@
 /** A changed toy operation: the same steps begun in another order, which no open history may meet. */
 import { operationInput } from '../../domain/operations.ts';
-import { runOperation } from '../../workflows/operation.ts';
+import { runOperation } from '../../workflows/run-operation.ts';
 import { applyPlan } from '../../workflows/steps.ts';
 import { toyPlan } from '../workflows/toys.ts';
 

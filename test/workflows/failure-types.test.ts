@@ -8,8 +8,7 @@ import {
 } from '@temporalio/common';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { failureType } from '../../workflows/operation.ts';
-import { rootMessage } from '../../workflows/undo.ts';
+import { failureType, rootMessage } from '../../workflows/failure-types.ts';
 
 const activity = (cause: Error) =>
   new ActivityFailure('Activity task failed', 'vpc.create', '1', RetryState.TIMEOUT, 'worker', cause);

@@ -1,6 +1,6 @@
 /** The code that is deployed after the bug of `ToyBroken` was found. */
 import { operationInput } from '../../domain/operations.ts';
-import { runOperation } from '../../workflows/operation.ts';
+import { runOperation } from '../../workflows/run-operation.ts';
 import { applyPlan } from '../../workflows/steps.ts';
 import { toyPlan } from './toys.ts';
 

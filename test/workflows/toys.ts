@@ -3,7 +3,8 @@ import { ApplicationFailure } from '@temporalio/workflow';
 import { z } from 'zod';
 import { operationInput } from '../../domain/operations.ts';
 import { output, type PlannedStep } from '../../domain/plan.ts';
-import { runOperation, type Operation, type WaitOptions } from '../../workflows/operation.ts';
+import type { Operation, WaitOptions } from '../../workflows/operation.ts';
+import { runOperation } from '../../workflows/run-operation.ts';
 import { applyPlan } from '../../workflows/steps.ts';
 
 const toyInput = operationInput.extend({

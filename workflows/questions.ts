@@ -1,0 +1,58 @@
+import { TemporalFailure, condition, workflowInfo } from '@temporalio/workflow';
+import type { Question } from '../domain/explain.ts';
+import { type OperationRow, operations } from '../domain/operations.ts';
+import { keeping, rootMessage } from './failure-types.ts';
+import type { Operation } from './operation.ts';
+
+export async function ask(
+  operation: Operation,
+  question: Pick<Question, 'id' | 'text' | 'choices' | 'default'>,
+): Promise<string> {
+  const { account, input } = operation;
+  if (input.actor.startsWith('schedule:')) return question.default;
+  // One question at a time: a person decides about one thing. Of several that wait, one gets its turn.
+  while (account.question) await condition(() => account.question === undefined);
+  if (operation.ending) throw operation.ending;
+  const at = new Date();
+  const deadline = new Date(at.getTime() + input.questionDeadlineMs).toISOString();
+  const mine: Question = { ...question, askedAt: at.toISOString(), deadline };
+  const before = account.decisions.length;
+  const decision = () => account.decisions.slice(before).find((one) => one.question === mine.id);
+  account.question = mine;
+  account.publish();
+  try {
+    await condition(() => decision() !== undefined, input.questionDeadlineMs, {
+      summary: `deadline of question: ${question.text}`.slice(0, 200),
+    });
+    return decision()?.choice ?? question.default;
+  } finally {
+    if (account.question === mine) account.question = undefined;
+    account.publish();
+  }
+}
+
+async function askAboutFailure(operation: Operation, step: string, error: TemporalFailure): Promise<string> {
+  const { account, input } = operation;
+  if (input.onFailure !== 'ask') return input.onFailure;
+  if (input.actor.startsWith('schedule:')) return 'roll-back';
+  return operation.ask({
+    id: account.nextQuestionId(),
+    text: `"${step}" failed: ${rootMessage(error)}`.slice(0, 2_000),
+    choices: ['retry', 'roll-back', 'keep'],
+    default: defaultOnFailure(),
+  });
+}
+
+/** Creations roll back, destruction stops and keeps: the table of operations says which. */
+function defaultOnFailure(): OperationRow['onFailure'] {
+  const table: Readonly<Record<string, OperationRow>> = operations;
+  return table[workflowInfo().workflowType]?.onFailure ?? 'roll-back';
+}
+
+/** Returns when a failed step shall be tried again; otherwise ends the operation. */
+export async function overcome(operation: Operation, step: string, error: TemporalFailure): Promise<void> {
+  if (operation.ending) throw operation.ending;
+  const choice = await askAboutFailure(operation, step, error);
+  if (choice === 'retry') return;
+  throw (operation.ending = choice === 'keep' ? keeping(error) : error);
+}
