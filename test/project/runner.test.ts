@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -96,6 +96,29 @@ test('a file that hangs is stopped at its time limit', async () => {
   assert.equal(counts(result), '0 1 0');
   assert.match(failureLines('x', result), /stopped at its time limit/);
   assert.ok(result.ms < 10_000);
+});
+
+test('what a stopped file had started is ended with it', async () => {
+  const note = join(root, 'pid');
+  const start = `const { spawn } = await import('node:child_process'); const { writeFileSync } = await import('node:fs');
+    const child = spawn('sleep', ['600'], { stdio: 'ignore' }); writeFileSync('${note}', String(child.pid));`;
+  await run(
+    'leaver',
+    `test('a', async () => { ${start} await new Promise(() => setInterval(() => {}, 1000)); });`,
+    2_500,
+  );
+  const pid = Number(readFileSync(note, 'utf8'));
+  assert.ok(pid > 0);
+  // A process that has ended is there until it is reaped.
+  const ended = async (): Promise<boolean> => {
+    for (let look = 0; look < 50; look++) {
+      if (!existsSync(`/proc/${pid}`)) return true;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    return false;
+  };
+  assert.ok(await ended());
+});
 });
 
 test('unit tests come first; those on real servers are told apart by folder', () => {

@@ -1,6 +1,7 @@
 /** Runs one test file in a process of its own and counts what happened in it. */
 import { run } from 'node:test';
 import type { EventData } from 'node:test';
+import { end, startedBy } from './process-tree.ts';
 
 export interface Failure {
   /** Names of the suites and tests around the failure, outermost first. */
@@ -32,7 +33,13 @@ export async function runFile(path: string, limitMs: number): Promise<FileResult
   const began = performance.now();
   const outcomes: Outcome[] = [];
   let output = '';
-  const stream = run({ files: [path], isolation: 'process', signal: AbortSignal.timeout(limitMs) });
+  const limit = new AbortController();
+  const timer = setTimeout(() => {
+    const started = startedBy(path);
+    limit.abort();
+    end(started);
+  }, limitMs);
+  const stream = run({ files: [path], isolation: 'process', signal: limit.signal });
   stream.on('test:pass', (data) => outcomes.push({ data, failed: false }));
   stream.on('test:fail', (data) => outcomes.push({ data, failed: true }));
   stream.on('test:stdout', ({ message }) => (output += message));
@@ -40,6 +47,7 @@ export async function runFile(path: string, limitMs: number): Promise<FileResult
   // Uncaught errors after the last test arrive as diagnostics of the file; the totals at the end carry no file.
   stream.on('test:diagnostic', ({ message, file }) => (output += file === undefined ? '' : `${message}\n`));
   for await (const _event of stream) void _event;
+  clearTimeout(timer);
   return { ...count(path, outcomes), ms: performance.now() - began, output };
 }
 
