@@ -119,7 +119,6 @@ test('what a stopped file had started is ended with it', async () => {
   };
   assert.ok(await ended());
 });
-});
 
 test('unit tests come first; those on real servers are told apart by folder', () => {
   for (const path of ['system/b', 'operations/c', 'sandbox/a/d', 'domain/z'])

@@ -1,5 +1,6 @@
 /** Turns what happened in test files into lines for people: one per file, details of failures only. */
 import { inspect } from 'node:util';
+import { FileError } from './run-file.ts';
 import type { FileResult } from './run-file.ts';
 
 /** Totals of a run; what `.ci/run` and people read in the last line. */
@@ -51,6 +52,7 @@ export function failureLines(path: string, result: FileResult): string {
 }
 
 function describe(error: unknown): string {
+  if (error instanceof FileError) return error.message;
   const text = typeof error === 'string' ? error : inspect(error, { depth: 6, breakLength: 110 });
   return text.replaceAll(/^ +at .*\(node:internal\/.*\n?/gm, '');
 }

@@ -20,6 +20,9 @@ export interface FileResult {
   readonly output: string;
 }
 
+/** What is wrong with a file as a whole; it says all there is to say. */
+export class FileError extends Error {}
+
 interface Outcome {
   readonly data: EventData.TestPass | EventData.TestFail;
   readonly failed: boolean;
@@ -64,7 +67,7 @@ function count(path: string, outcomes: readonly Outcome[]): Omit<FileResult, 'ms
   const file = outcomes.find(({ data }) => data.name === path);
   if (file?.failed && failures.length === 0) failures.push(crash(file.data, tests.length));
   if (tests.length === 0 && failures.length === 0) {
-    failures.push({ name: path, error: new Error('The file holds no test') });
+    failures.push({ name: path, error: new FileError('The file holds no test') });
   }
   const passed = tests.filter((test) => !test.failed && !skipped.includes(test)).length;
   return { passed, failed: failures.length, skipped: skipped.length, failures };
@@ -87,7 +90,7 @@ function crash(data: EventData.TestPass | EventData.TestFail, tests: number): Fa
       : 'ended with an error outside its tests';
   return {
     name: data.name,
-    error: new Error(`The file ${what} after ${tests} finished tests; its output follows`),
+    error: new FileError(`The file ${what} after ${tests} finished tests; its output follows`),
   };
 }
 
