@@ -104,7 +104,7 @@ test('what a stopped file had started is ended with it', async () => {
     const child = spawn('sleep', ['600'], { stdio: 'ignore' }); writeFileSync('${note}', String(child.pid));`;
   await run(
     'leaver',
-    `test('a', async () => { ${start} await new Promise(() => setInterval(() => {}, 1000)); });`,
+    `process.on('SIGTERM', () => {}); test('a', async () => { ${start} await new Promise(() => setInterval(() => {}, 1000)); });`,
     2_500,
   );
   const pid = Number(readFileSync(note, 'utf8'));

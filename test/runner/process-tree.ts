@@ -7,14 +7,17 @@ interface Process {
   readonly args: string;
 }
 
-/** Ids of the processes below the one that runs `path`; empty where the computer has no /proc. */
-export function startedBy(path: string): number[] {
+/**
+ * Ids of the process that runs `path` and of all below it; empty where the computer has no /proc. The runner asks that
+ * process politely to end, but what handles signals itself, as a Temporal worker does, may not.
+ */
+export function processesOf(path: string): number[] {
   const all = processes();
   const runner = all.find(({ parent, args }) => parent === process.pid && args.includes(path));
   if (runner === undefined) return [];
   const below = (pid: number): number[] =>
     all.filter(({ parent }) => parent === pid).flatMap((child) => [child.pid, ...below(child.pid)]);
-  return below(runner.pid);
+  return [runner.pid, ...below(runner.pid)];
 }
 
 function processes(): Process[] {

@@ -1,7 +1,7 @@
 /** Runs one test file in a process of its own and counts what happened in it. */
 import { run } from 'node:test';
 import type { EventData } from 'node:test';
-import { end, startedBy } from './process-tree.ts';
+import { end, processesOf } from './process-tree.ts';
 
 export interface Failure {
   /** Names of the suites and tests around the failure, outermost first. */
@@ -38,9 +38,9 @@ export async function runFile(path: string, limitMs: number): Promise<FileResult
   let output = '';
   const limit = new AbortController();
   const timer = setTimeout(() => {
-    const started = startedBy(path);
+    const running = processesOf(path);
     limit.abort();
-    end(started);
+    end(running);
   }, limitMs);
   const stream = run({ files: [path], isolation: 'process', signal: limit.signal });
   stream.on('test:pass', (data) => outcomes.push({ data, failed: false }));
