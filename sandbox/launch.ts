@@ -1,7 +1,7 @@
 /** Starts one service as a process of its own session that lives on after its starter, and waits until it answers. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SandboxError } from './errors.ts';
@@ -16,6 +16,8 @@ export async function launch(service: Service, context: ServiceContext): Promise
   const { command, args, env = {}, listens = [] } = service.launch(context);
   const log = join(logFolder(context.home), `${service.name}.log`);
   mkdirSync(logFolder(context.home), { recursive: true });
+  // What a process said before it died stays beside what its successor says.
+  if (existsSync(log)) renameSync(log, `${log}.1`);
   const output = openSync(log, 'a', 0o600);
   try {
     const child = spawn(command, args, {

@@ -28,6 +28,8 @@ export interface Service {
   /** True once it answers; a service without it counts as ready while it runs. */
   readonly ready?: (context: ServiceContext) => Promise<boolean>;
   readonly readyTimeoutMs: number;
+  /** What it knows lies on disk or with others, so that it can be started again in a sandbox that is up. */
+  readonly outlived?: true;
 }
 
 const tool = ({ tools }: ServiceContext, name: ToolName): string => {
@@ -130,6 +132,7 @@ const temporal: Service = {
     (await accepts(state.temporalAddress)) &&
     answers(`${state.temporalUi}/api/v1/namespaces/${state.namespace}`),
   readyTimeoutMs: 30_000,
+  outlived: true,
 };
 
 const WORKERS = join(ROOT, 'workers/main.ts');
@@ -150,6 +153,7 @@ const workers: Service = {
   ready: async ({ home }) =>
     readFileSync(join(logFolder(home), 'workers.log'), 'utf8').includes('worker ready'),
   readyTimeoutMs: 90_000,
+  outlived: true,
 };
 
 /** Started before the environment's basics exist. */

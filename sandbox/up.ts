@@ -35,7 +35,7 @@ export interface UpOptions {
 
 /**
  * Starts everything and returns once it answers. The processes live on when the caller ends.
- * What was started is taken down again when anything fails.
+ * What was started is taken down again when anything fails. Of a sandbox that is up, what has died is started again.
  * @throws {SandboxError}
  */
 export async function up(options: UpOptions = {}): Promise<SandboxState> {
@@ -46,11 +46,16 @@ export async function up(options: UpOptions = {}): Promise<SandboxState> {
 }
 
 async function bringUp(home: string, options: UpOptions): Promise<SandboxState> {
-  refuseIfUp(home);
   const run = new Run(home, options);
   const servers = options.servers ?? SERVERS;
   const workers = options.workers ?? WORKER_PROCESSES;
-  const tools = await run.step('tools', (say) => obtainTools([...servers, ...workers], options, say));
+  const dead = deadOf(home, [...servers, ...workers]);
+  const wanted = dead ?? [...servers, ...workers];
+  const tools = await run.step('tools', (say) => obtainTools(wanted, options, say));
+  if (dead !== undefined) {
+    for (const service of dead) await run.start(service, tools);
+    return stateOf(home);
+  }
   // Also of a sandbox that was killed together with its state file.
   await takeDown(home);
   try {
@@ -65,13 +70,21 @@ async function bringUp(home: string, options: UpOptions): Promise<SandboxState> 
   }
 }
 
-function refuseIfUp(home: string): void {
+/**
+ * What has died of a sandbox that is up and can be started again beside the rest; undefined when none is up.
+ * @throws {SandboxError} `already-up` when all of it runs, or when what died took the account along
+ */
+function deadOf(home: string, services: readonly Service[]): readonly Service[] | undefined {
   const alive = readState(home)?.processes.filter(isAlive) ?? [];
-  if (alive.length === 0) return;
-  const names = alive.map(({ name }) => name).join(', ');
+  if (alive.length === 0) return undefined;
+  const dead = services.filter(({ name }) => alive.every((process) => process.name !== name));
+  const lost = dead.filter(({ outlived }) => outlived !== true);
+  if (dead.length > 0 && lost.length === 0) return dead;
+  const names = (all: readonly { readonly name: string }[]): string => all.map(({ name }) => name).join(', ');
+  const ended = lost.length === 0 ? '' : ` but for ${names(lost)}, which cannot be started again alone`;
   throw new SandboxError(
     'already-up',
-    `Cannot start the sandbox in "${home}": it is up (${names}), expected none; run: zonewright sandbox down`,
+    `Cannot start the sandbox in "${home}": it is up (${names(alive)})${ended}, expected none; run: zonewright sandbox down`,
   );
 }
 
@@ -122,7 +135,7 @@ class Run {
     return this.step(service.name, async () => {
       const context: ServiceContext = { home: this.#home, state: stateOf(this.#home), tools };
       const running = await launch(service, context);
-      const processes = [...context.state.processes, running];
+      const processes = [...context.state.processes.filter(({ name }) => name !== service.name), running];
       writePrivate(statePath(this.#home), { ...context.state, processes });
       await waitUntilReady(service, running, context, this.#options.signal);
     });

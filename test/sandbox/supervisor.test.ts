@@ -78,6 +78,30 @@ describe('up()', { timeout: 60_000 }, () => {
     assert.equal((await status({ home })).state, 'up');
   });
 
+  test('starts again what has died and was outlived by what it knows, beside the rest', async () => {
+    const one = httpService('one', await freePort());
+    const two = { ...httpService('two', await freePort()), outlived: true } as const;
+    const first = await start([one], { workers: [two] });
+    const [kept, died] = first.processes;
+    assert.ok(kept && died);
+    await endProcesses([died], 0);
+    const again = await start([one], { workers: [two] });
+    assert.deepEqual(
+      again.processes.map(({ name }) => name),
+      ['one', 'two'],
+    );
+    assert.deepEqual(again.processes[0], kept);
+    assert.notEqual(again.processes[1]?.pid, died.pid);
+    assert.equal(again.id, first.id);
+    assert.ok(existsSync(`${died.log}.1`));
+    assert.equal((await status({ home })).state, 'up');
+    await endProcesses([kept], 0);
+    await assert.rejects(start([one], { workers: [two] }), {
+      code: 'already-up',
+      message: /it is up \(two\) but for one, which cannot be started again alone, .*sandbox down/,
+    });
+  });
+
   test('takes down what it had started when a service dies, and quotes its log', async () => {
     const servers = [httpService('one', await freePort()), httpService('two', await freePort(), 'die')];
     await assert.rejects(start(servers), {
