@@ -4,6 +4,7 @@ import {
   DeregisterImageCommand,
   DescribeImagesCommand,
   DescribeSnapshotsCommand,
+  ModifyImageAttributeCommand,
   type DescribeImagesCommandInput,
   type EC2Client,
   type Filter,
@@ -68,8 +69,14 @@ export const imageEffect = ({ ec2 }: Pick<Clients, 'ec2'>): Effect<Plan, Ref> =>
     return { id: given(ImageId, 'ImageId'), snapshotIds: [], imageName: plan.imageName };
   },
 
-  /** EC2 names the snapshots some time later; every attempt answers the same, and `describe` answers them. */
-  complete: (ref) => Promise.resolve({ ...ref, snapshotIds: [] }),
+  /** CreateImage cannot ask for it. EC2 names snapshots some time later, so every attempt answers without them. */
+  async complete(ref, plan, { signal }) {
+    if (plan.imdsV2Only && ref.id.startsWith('ami-')) {
+      const command = new ModifyImageAttributeCommand({ ImageId: ref.id, ImdsSupport: { Value: 'v2.0' } });
+      await ec2.send(command, { abortSignal: signal });
+    }
+    return { ...ref, snapshotIds: [] };
+  },
 
   /** The snapshots only after the image: until then it uses them. */
   async remove(ref, _plan, { signal }) {

@@ -108,6 +108,9 @@ const runRequest = (plan: Plan, { tags, token }: EffectContext) => ({
     HttpTokens: 'required' as const,
     HttpPutResponseHopLimit: plan.metadataHopLimit,
   },
+  ...(plan.encryptedRoot === undefined
+    ? {}
+    : { BlockDeviceMappings: [{ DeviceName: plan.encryptedRoot, Ebs: { Encrypted: true } }] }),
   NetworkInterfaces: [
     {
       DeviceIndex: 0,

@@ -36,19 +36,24 @@ export const operationChecks = (temporal: Client) => ({
     return { workflowId };
   }),
 
-  'operation.result': asActivity('wait for operation', async ({ workflowId }: { readonly workflowId: string }) => {
-    const handle = temporal.workflow.getHandle(workflowId);
-    const { status } = await handle.describe().catch((error: unknown) => {
-      if (!(error instanceof WorkflowNotFoundError)) throw error;
-      throw new ZonewrightError('GateFailed', `Cannot find operation "${workflowId}"`, { cause: error });
-    });
-    if (status.name === 'RUNNING') throw new NotYet(`operation "${workflowId}" is running`, 2_000);
-    try {
-      return (await handle.result()) as unknown;
-    } catch (error) {
-      if (!(error instanceof WorkflowFailedError)) throw error;
-      const message = error.cause?.message ?? error.message;
-      throw new ZonewrightError('GateFailed', `Operation "${workflowId}" failed: ${message}`, { cause: error });
-    }
-  }),
+  'operation.result': asActivity(
+    'wait for operation',
+    async ({ workflowId }: { readonly workflowId: string }) => {
+      const handle = temporal.workflow.getHandle(workflowId);
+      const { status } = await handle.describe().catch((error: unknown) => {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+        throw new ZonewrightError('GateFailed', `Cannot find operation "${workflowId}"`, { cause: error });
+      });
+      if (status.name === 'RUNNING') throw new NotYet(`operation "${workflowId}" is running`, 2_000);
+      try {
+        return (await handle.result()) as unknown;
+      } catch (error) {
+        if (!(error instanceof WorkflowFailedError)) throw error;
+        const message = error.cause?.message ?? error.message;
+        throw new ZonewrightError('GateFailed', `Operation "${workflowId}" failed: ${message}`, {
+          cause: error,
+        });
+      }
+    },
+  ),
 });

@@ -56,7 +56,8 @@ export async function requestBake(
   const content: BakeContent = {
     accountId,
     region: context.aws.region,
-    sourceImageId: sourceImage,
+    sourceImageId: sourceImage.id,
+    rootDevice: sourceImage.rootDevice,
     recipe: { name, digest, archiveSha256, architecture, instanceType, options: imageOptions, test },
   };
   const { environment, store, aws } = context;
@@ -78,7 +79,7 @@ async function findSource(
   source: string,
   architecture: string,
   file: string,
-): Promise<string> {
+): Promise<{ readonly id: string; readonly rootDevice: string }> {
   const by = source.startsWith('ami-')
     ? { ImageIds: [source] }
     : { Filters: [{ Name: 'name', Values: [source] }] };
@@ -93,7 +94,8 @@ async function findSource(
   const newest = Images.filter((image) => image.Architecture === architecture)
     .toSorted(byAge)
     .at(-1);
-  if (newest?.ImageId !== undefined) return newest.ImageId;
+  const { ImageId: id, RootDeviceName: rootDevice = '/dev/xvda' } = newest ?? {};
+  if (id !== undefined) return { id, rootDevice };
   const expected = `an AMI of architecture ${architecture} in ${context.aws.region}, by name or id`;
   throw new InvalidInput(file, [{ path: 'source.image', value: source, expected }]);
 }

@@ -12,6 +12,8 @@ export const bakeContentSchema = z.object({
   region: z.string().min(1),
   /** The AMI that the recipe is applied to, by id: a name can come to mean another image. */
   sourceImageId: z.string().startsWith('ami-'),
+  /** Name of the source image's root device. */
+  rootDevice: z.string().min(1).default('/dev/xvda'),
   recipe: z.object({
     name: z.string(),
     digest: z.string().regex(/^[0-9a-f]{64}$/),

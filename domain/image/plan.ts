@@ -1,4 +1,4 @@
-import { output, type PlannedStep } from '../plan.ts';
+import { output, type Output, type PlannedStep } from '../plan.ts';
 import type { BakeContent } from './bake.ts';
 
 /** A network that only builders live in, so that a bake depends on nothing that others may change or delete. */
@@ -31,10 +31,18 @@ export interface BakePlanInput {
 export function planBake(input: BakePlanInput): BakePlan {
   const { id, content, userData } = input;
   const name = `bake-${content.recipe.name}-${id.slice(0, 8)}`;
-  const machine = machinePlanner(content, name);
+  const machine = machinePlanner(name, content.recipe.instanceType);
+  // What the builder's root is encrypted with, its snapshots and so the image are, too.
+  const encryptedRoot = content.recipe.options.encrypted ? { encryptedRoot: content.rootDevice } : {};
   return {
     surroundings: [...network(input, name), ...access(input, name)],
-    builder: [machine('builder', content.sourceImageId, userData.builder, `starting the builder of ${name}`)],
+    builder: [
+      machine('builder', `starting the builder of ${name}`, {
+        imageId: content.sourceImageId,
+        userData: userData.builder,
+        ...encryptedRoot,
+      }),
+    ],
     image: [
       {
         step: 'image',
@@ -45,11 +53,17 @@ export function planBake(input: BakePlanInput): BakePlan {
           instanceId: output('builder'),
           imageName: `zonewright-${content.recipe.name}-${id}`,
           description: `${content.recipe.name} ${content.recipe.digest.slice(0, 12)} on ${content.sourceImageId}`,
+          imdsV2Only: content.recipe.options.imdsV2Only,
           lineage: lineage(id, content),
         },
       },
     ],
-    tester: [machine('boot-test', output('image'), userData.tester, 'booting the new image to test it')],
+    tester: [
+      machine('boot-test', 'booting the new image to test it', {
+        imageId: output('image'),
+        userData: userData.tester,
+      }),
+    ],
     verification: [
       {
         step: 'verification',
@@ -154,29 +168,27 @@ function access({ bucket, access: { read, write } }: BakePlanInput, name: string
   ];
 }
 
-type MachineStep = (
-  step: string,
-  imageId: string | ReturnType<typeof output>,
-  userData: string,
-  summary: string,
-) => PlannedStep;
+interface MachineParts {
+  readonly imageId: string | Output;
+  readonly userData: string;
+  readonly encryptedRoot?: string;
+}
 
-/** Both machines differ in image and user data only. */
+/** Both machines live in the same surroundings and end by powering themselves off. */
 const machinePlanner =
-  ({ recipe }: BakeContent, name: string): MachineStep =>
-  (step, imageId, userData, summary) => ({
+  (name: string, instanceType: string) =>
+  (step: string, summary: string, parts: MachineParts): PlannedStep => ({
     step,
     kind: 'instance',
     name: `${name}-${step}`,
     after: ['network/route', 'network/security-group-rules'],
     plan: {
-      imageId,
-      instanceType: recipe.instanceType,
+      ...parts,
+      instanceType,
       subnetId: output('network/subnet'),
       publicIp: true,
       securityGroupIds: [output('network/security-group')],
       profileName: output('access/profile', 'profileName'),
-      userData,
       // Powering off from inside must leave the disk, which becomes the image.
       shutdownBehavior: 'stop',
     },

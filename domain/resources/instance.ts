@@ -19,6 +19,8 @@ export const instance = resource({
     userData: z.string().max(16_384),
     shutdownBehavior: z.enum(['stop', 'terminate']),
     sourceDestCheck: z.boolean().default(true),
+    /** Name of the root device to encrypt, e.g. `/dev/xvda`; absent: as the image has it. */
+    encryptedRoot: z.string().optional(),
     /** IP hops that metadata answers live for; 1 keeps containers away. */
     metadataHopLimit: z.number().int().min(1).max(64).default(1),
   }),

@@ -2,11 +2,14 @@ import {
   CreateSecurityGroupCommand,
   CreateSubnetCommand,
   CreateVpcCommand,
+  DescribeImagesCommand,
   DescribeInstanceAttributeCommand,
   DescribeInstancesCommand,
   DescribeSnapshotsCommand,
   DeregisterImageCommand,
   StopInstancesCommand,
+  type EC2Client,
+  type Image,
 } from '@aws-sdk/client-ec2';
 import { CreateRoleCommand, GetRolePolicyCommand } from '@aws-sdk/client-iam';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
@@ -214,7 +217,11 @@ suite('effects of machines', () => {
     const instances = effectRunner('instance', instanceEffect(cloud.clients));
     const images = effectRunner('image', imageEffect(cloud.clients));
     const verifications = effectRunner('image-verification', imageVerificationEffect(cloud.clients));
-    const machine = { owner: someOwner('instance'), plan };
+    const source = await imageOf(ec2, plan.imageId);
+    const machine = {
+      owner: someOwner('instance'),
+      plan: { ...plan, encryptedRoot: source?.RootDeviceName ?? '' },
+    };
     const { id: instanceId } = await instances.create(machine);
     const checks = instanceChecks(cloud.clients, { pollMs: 10 });
     const state = (until: 'stopped' | 'running') =>
@@ -228,6 +235,7 @@ suite('effects of machines', () => {
         instanceId,
         imageName: 'zonewright-zone-0123',
         description: 'a zone image',
+        imdsV2Only: true,
         lineage: { 'zonewright:recipe': 'zone' },
       },
     };
@@ -237,6 +245,9 @@ suite('effects of machines', () => {
     const [found] = await images.describe(input);
     const snapshotIds = found?.ref.snapshotIds ?? [];
     assert.ok(snapshotIds.length > 0);
+    const image = await imageOf(ec2, ref.id);
+    assert.equal(image?.ImdsSupport, 'v2.0');
+    assert.ok(image.BlockDeviceMappings?.every(({ Ebs }) => Ebs?.Encrypted === true));
     const find = (digest: string) => inActivity(() => imageChecks(cloud.clients)['image.find']({ digest }));
     assert.equal(await find('abc'), undefined);
     const verification = { owner: someOwner('verification'), plan: { imageId: ref.id, digest: 'abc' } };
@@ -265,7 +276,13 @@ suite('effects of machines', () => {
     const { id: instanceId } = await instances.create(machine);
     const input = {
       owner: someOwner('image'),
-      plan: { instanceId, imageName: 'zonewright-zone-4567', description: 'a zone image', lineage: {} },
+      plan: {
+        instanceId,
+        imageName: 'zonewright-zone-4567',
+        description: 'a zone image',
+        imdsV2Only: false,
+        lineage: {},
+      },
     };
     const { id } = await images.create(input);
     await ec2.send(new DeregisterImageCommand({ ImageId: id }));
@@ -324,3 +341,7 @@ suite('effects of machines', () => {
     await assert.rejects(gone, { type: 'MachineFailed' });
   });
 });
+
+async function imageOf(ec2: EC2Client, id: string): Promise<Image | undefined> {
+  return (await ec2.send(new DescribeImagesCommand({ ImageIds: [id] }))).Images?.[0];
+}

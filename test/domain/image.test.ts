@@ -8,6 +8,7 @@ const content: BakeContent = {
   accountId: '123456789012',
   region: 'us-east-1',
   sourceImageId: 'ami-0123456789abcdef0',
+  rootDevice: '/dev/xvda',
   recipe: {
     name: 'zone',
     digest: 'a'.repeat(64),
