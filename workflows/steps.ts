@@ -110,7 +110,7 @@ async function applyStep(
   const ref = await operation.orDecide(step, async () => {
     operation.account.step(step, { state: 'running', summary });
     try {
-      return await createAndSettle(kind, inputOf(), summary, zone);
+      return await createAndSettle(operation, kind, inputOf(), summary);
     } catch (error) {
       // A machine that failed is not repaired: a retry makes a new one, after the old one is gone.
       if (isCancellation(error) || failureType(error) !== 'MachineFailed') throw error;
@@ -130,29 +130,55 @@ async function applyStep(
   return ref;
 }
 
+/** Images and NAT gateways are known to take up to an hour on a bad day. */
+const READY_GIVE_UP_MS = 2 * 3_600_000;
+/** A machine that has not joined by then will not. */
+const JOIN_GIVE_UP_MS = 30 * 60_000;
+
 /** Making and waiting are two activities: in between, an abort or a look at the state can happen. */
 async function createAndSettle(
+  operation: Operation,
   kind: Kind,
   input: EffectInput,
   summary: string,
-  zone: string | undefined,
 ): Promise<Ref> {
-  const taskQueue = queueOf(kind, zone);
-  const ref = await scheduleActivity<Ref>(`${kind}.create`, [input], { ...EFFECT, taskQueue, summary });
-  const row: { readonly readySeconds?: number } = resources[kind];
-  if (row.readySeconds !== undefined) {
-    const { noun } = resources[kind];
-    await scheduleActivity(`${kind}.ready`, [{ ...input, known: ref }], {
+  const { account } = operation;
+  const { noun, waitsFor, readySeconds }: Pick<AnyKind, 'noun' | 'waitsFor' | 'readySeconds'> =
+    resources[kind];
+  const taskQueue = queueOf(kind, operation.input.zone);
+  const create = () =>
+    scheduleActivity<Ref>(`${kind}.create`, [input], {
+      ...EFFECT,
+      ...(waitsFor === undefined ? {} : { scheduleToCloseTimeout: JOIN_GIVE_UP_MS }),
+      taskQueue,
+      summary,
+    });
+  const ref =
+    waitsFor === undefined
+      ? await create()
+      : await account.during(
+          deadlineOf(`${noun} (${input.owner.step}): ${waitsFor}`, JOIN_GIVE_UP_MS),
+          create,
+        );
+  if (readySeconds === undefined) return ref;
+  const what = `${noun} ${ref.id} to be ready`;
+  await account.during(deadlineOf(what, READY_GIVE_UP_MS), () =>
+    scheduleActivity(`${kind}.ready`, [{ ...input, known: ref }], {
       ...wait(READY_GIVE_UP_MS),
       taskQueue,
-      summary: `waiting until ${noun} ${ref.id} is ready`,
-    });
-  }
+      summary: `waiting for ${what}`,
+    }),
+  );
   return ref;
 }
 
-/** Images and NAT gateways are known to take up to an hour on a bad day. */
-const READY_GIVE_UP_MS = 2 * 3_600_000;
+type AnyKind = (typeof resources)[Kind] & { readonly waitsFor?: string; readonly readySeconds?: number };
+
+const deadlineOf = (what: string, giveUpMs: number) => ({
+  what,
+  until: new Date(Date.now() + giveUpMs).toISOString(),
+  then: 'a person decides, or the default is taken',
+});
 
 function ownerOf(
   operation: Operation,

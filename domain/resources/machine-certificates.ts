@@ -23,6 +23,7 @@ export const machineCertificates = resource({
   /** `id` is the key of the certificates in the bucket. */
   ref: z.object({ id: z.string(), serials: z.array(z.string()) }),
   identity: 'name',
+  waitsFor: 'the machine to boot and to ask for them',
   actions: [
     's3:GetObject',
     's3:PutObject',

@@ -14,6 +14,7 @@ export const nodeAdmission = resource({
   /** `id` is the uid of the Node object. */
   ref: z.object({ id: z.string() }),
   identity: 'name',
+  waitsFor: 'the node to join and to be ready',
   actions: [],
 });
 

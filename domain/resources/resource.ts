@@ -17,6 +17,8 @@ export interface ResourceKind<K extends string, Plan extends z.ZodType, Ref exte
   readonly identity: 'token' | 'name' | 'tags';
   /** IAM actions that describe, create and delete need, e.g. `ec2:CreateVpc`. */
   readonly actions: readonly string[];
+  /** What its creation itself waits for, as a person reads it: "the machine to ask for them". */
+  readonly waitsFor?: string;
   /** Seconds to wait before the first look whether it is ready; absent where it is ready at once. */
   readonly readySeconds?: number;
 }
