@@ -61,10 +61,11 @@ export async function fail(operation: Operation, error: TemporalFailure): Promis
       : await sweep({ operation: operation.id }, { kept: operation.shared, undos }, account);
   account.state = 'failed';
   try {
+    for (const follow of operation.afterFailure) await follow({ kept, stuck });
     await close(operation, { outcome, error: rootMessage(error), left: [...stuck, ...left] });
   } catch (unwritten) {
     // Why the operation failed is worth more than why its record cannot be written.
-    if (!(unwritten instanceof ApplicationFailure)) throw unwritten;
+    if (!(unwritten instanceof TemporalFailure)) throw unwritten;
     log.error('Cannot write the record', { operation: operation.id, error: unwritten });
   }
   if (stuck.length + left.length > 0) return failLeftover(operation, stuck, left, error);

@@ -1,10 +1,12 @@
+import { CancellationScope } from '@temporalio/workflow';
 import {
   manifestKey,
   type ManifestEntry,
   type ZoneManifest,
   type ZoneState,
 } from '../domain/zone/manifest.ts';
-import type { Operation } from './operation.ts';
+import { activity, type FailedEnd, type Operation } from './operation.ts';
+import { UNDO } from './retries.ts';
 import type { Made } from './steps.ts';
 
 export interface ManifestWriter {
@@ -18,21 +20,23 @@ export interface ManifestWriter {
 
 /**
  * Keeps `zones/<zone>/manifest.json` as the work goes: what was made since the last write is written in one go, so a
- * zone of a hundred steps costs a dozen writes.
+ * zone of a hundred steps costs a dozen writes. It follows to the end: a creation that was undone leaves a destroyed
+ * zone, one that was kept or could not be undone leaves what `zone destroy` needs.
  */
 export function manifestWriter(operation: Operation, bucket: string, first: ZoneManifest): ManifestWriter {
   const name = { bucket, key: manifestKey(first.zone), operation: operation.id };
+  const noted = new Set<string>();
   let pending: ManifestEntry[] = [];
   let writing: Promise<void> = Promise.resolve();
+  const change = () => ({ ...name, at: new Date().toISOString() });
   const write = async (state?: ZoneState) => {
     if (pending.length === 0 && state === undefined) return;
     const made = pending;
     pending = [];
-    const change = { ...name, at: new Date().toISOString(), made, ...(state === undefined ? {} : { state }) };
-    await operation.check(
-      'manifest.note',
-      change,
-      `writing the manifest (${state ?? `${made.length} parts more`})`,
+    const summary = `writing the manifest (${state ?? `${made.length} parts more`})`;
+    // Neither paused nor aborted: what was made must be written down.
+    await CancellationScope.nonCancellable(() =>
+      activity('manifest.note', { ...change(), made, ...(state ? { state } : {}) }, { ...UNDO, summary }),
     );
   };
   const flush = (state?: ZoneState): Promise<void> => {
@@ -42,10 +46,25 @@ export function manifestWriter(operation: Operation, bucket: string, first: Zone
     writing.catch(() => undefined);
     return writing;
   };
+  const followFailure = async ({ kept, stuck }: FailedEnd) => {
+    await writing;
+    if (kept) return;
+    const steps = [...noted].filter((step) => !stuck.includes(step));
+    const state = stuck.length === 0 ? 'destroyed' : 'destroying';
+    const summary = `closing the manifest (${state})`;
+    await activity('manifest.forget', { ...change(), steps, state }, { ...UNDO, summary });
+  };
   return {
-    open: () =>
-      operation.check('manifest.open', { ...name, first, at: first.createdAt }, 'beginning the manifest'),
+    open: async () => {
+      await operation.check(
+        'manifest.open',
+        { ...name, first, at: first.createdAt },
+        'beginning the manifest',
+      );
+      operation.afterFailure.push(followFailure);
+    },
     note: (made) => {
+      noted.add(made.step);
       pending.push(withoutUserData(made));
       void flush();
     },

@@ -37,6 +37,13 @@ export interface WaitOptions {
   readonly zone?: string;
 }
 
+export interface FailedEnd {
+  /** True when what was made shall stay. */
+  readonly kept: boolean;
+  /** Steps that could not be undone. */
+  readonly stuck: readonly string[];
+}
+
 /** What one operation works with; made by `runOperation`. */
 export interface Operation {
   /** Identity written to tags: workflow id and the first run's id, so that a later operation under the same id differs. */
@@ -46,6 +53,8 @@ export interface Operation {
   readonly undos: UndoEntry[];
   /** Ids of what is shared with other operations, or planted by others: neither undone nor swept. */
   readonly shared: Set<string>;
+  /** Called when the operation has failed and what was to be undone is: what keeps account of its steps follows. */
+  readonly afterFailure: ((end: FailedEnd) => Promise<void>)[];
   /** Plans at work; undo waits for them. */
   readonly running: Set<Promise<unknown>>;
   /** Why the operation ends; from then on no step starts and nothing is asked. */
@@ -82,6 +91,7 @@ export function makeOperation(
     account,
     undos: [],
     shared: new Set(),
+    afterFailure: [],
     running: new Set(),
     ending: undefined,
     gate: async () => {
@@ -123,7 +133,8 @@ export function makeOperation(
   return operation;
 }
 
-const activity = <N extends CheckName>(
+/** Schedules a check, whatever state the operation is in. */
+export const activity = <N extends CheckName>(
   name: N,
   args: CheckInput<N>,
   options: ActivityOptions,

@@ -86,7 +86,8 @@ export const withoutMade = (manifest: ZoneManifest, step: string, at: string): Z
 });
 
 const NEXT: Readonly<Record<ZoneState, readonly ZoneState[]>> = {
-  creating: ['creating', 'active', 'destroying'],
+  // From creating straight to destroyed when its creation was undone.
+  creating: ['creating', 'active', 'destroying', 'destroyed'],
   active: ['active', 'destroying'],
   destroying: ['destroying', 'destroyed'],
   destroyed: ['destroyed'],

@@ -79,7 +79,7 @@ test('withState() goes forward only', () => {
         return false;
       }
     });
-  assert.deepEqual(reached('creating'), ['creating', 'active', 'destroying']);
+  assert.deepEqual(reached('creating'), ['creating', 'active', 'destroying', 'destroyed']);
   assert.deepEqual(reached('active'), ['active', 'destroying']);
   assert.deepEqual(reached('destroying'), ['destroying', 'destroyed']);
   assert.deepEqual(reached('destroyed'), ['destroyed']);
