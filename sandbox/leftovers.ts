@@ -2,6 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { instancesWithCgroups } from './machines/cgroups.ts';
+import { machinesFolder } from './machines/disk.ts';
+import { managersOf, processesRootedBelow } from './machines/processes.ts';
 import { namespacesOf } from './network/destroy.ts';
 import { computerLink } from './network/names.ts';
 import { markedProcesses } from './processes.ts';
@@ -18,12 +20,19 @@ export interface SandboxTraces {
 export async function findLeftovers({ home, index, instances }: SandboxTraces): Promise<string[]> {
   const cgroups = instancesWithCgroups().filter((id) => instances.includes(id));
   return [
-    ...markedProcesses(home).map(({ pid }) => `process ${pid}`),
+    ...processesOf(home).map((pid) => `process ${pid}`),
     ...mountsBelow(home).map((point) => `mount ${point}`),
     ...loopDevicesBelow(home).map((device) => `loop device ${device}`),
     ...cgroups.map((id) => `cgroup zonewright-${id}`),
     ...(index === undefined ? [] : await networkLeftovers(index)),
   ];
+}
+
+/** Its own processes carry its mark; what runs in its machines has an environment of its own, but its disk for a root. */
+function processesOf(home: string): number[] {
+  const machines = machinesFolder(home);
+  const marked = markedProcesses(home).map(({ pid }) => pid);
+  return [...new Set([...marked, ...managersOf(machines), ...processesRootedBelow(machines)])];
 }
 
 async function networkLeftovers(index: number): Promise<string[]> {
