@@ -15,6 +15,8 @@ export interface FollowOptions {
   readonly detach?: boolean | undefined;
   /** Return after this long, milliseconds. */
   readonly wait?: number | undefined;
+  /** A line per change also on a terminal, where other lines come in between. */
+  readonly plain?: boolean | undefined;
 }
 
 export interface OperationFailure {
@@ -41,7 +43,7 @@ export async function follow<R>(
   const interrupt = (): void => stop.abort();
   process.once('SIGINT', interrupt);
   const timer = options.wait === undefined ? undefined : setTimeout(interrupt, options.wait);
-  const screen = openScreen();
+  const screen = openScreen(options.plain);
   try {
     const ended = outcomeOf<R>(client, handle, stop.signal);
     await Promise.race([ended, watch(client, operation, screen, stop.signal)]);

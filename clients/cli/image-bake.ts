@@ -7,7 +7,7 @@ import type { BakedImage } from '../images/catalog.ts';
 import type { BakeRequest } from '../images/request-bake.ts';
 import { withTemporal } from './connect.ts';
 import type { Session } from './connect.ts';
-import type { Outcome } from './follow.ts';
+import type { FollowOptions, Outcome } from './follow.ts';
 import { withStartOptions } from './operation-options.ts';
 import type { StartOptions } from './operation-options.ts';
 import { verb } from './output.ts';
@@ -16,11 +16,13 @@ import type { Output } from './output.ts';
 interface BakeOptions extends StartOptions {
   readonly plan?: boolean;
   readonly source?: string;
+  readonly log?: boolean;
 }
 
 export function addBakeCommand(image: Command): void {
   withStartOptions(image.command('bake').argument('<recipe-folder>'))
     .option('--plan', 'say what would be baked and from what; start nothing')
+    .option('--log', 'also print what the machines of the bake write')
     .option('--source <image>', 'id or name of the AMI for recipes that name none')
     .description('bake an image from a recipe; the same content is baked once')
     .action(verb(bake));
@@ -43,10 +45,38 @@ async function bake(output: Output, folder: string, options: BakeOptions): Promi
     return EXIT.done;
   }
   return withTemporal(async (session) => {
-    const outcome = await runBake(session, request, options);
+    const outcome =
+      options.log === true
+        ? await bakeWithLog(session, output, request, options)
+        : await runBake(session, request, options);
     const { conclude } = await import('./follow.ts');
     return conclude(output, outcome, options, (result) => bakedText(result));
   });
+}
+
+/** The same with the machines' log between the steps. */
+async function bakeWithLog(
+  session: Session,
+  output: Output,
+  request: BakeRequest,
+  options: StartOptions,
+): Promise<Outcome<BakeResult>> {
+  const { withAws } = await import('../aws.ts');
+  const { followBakeLog } = await import('../images/bake-log.ts');
+  const { bakeId } = await import('../../domain/image/bake.ts');
+  const { store } = session.context;
+  const ended = new AbortController();
+  const logging = withAws(session.context, async (aws) => {
+    const log = followBakeLog(aws, store.bucket, bakeId(request.input.content), ended.signal);
+    for await (const { source, lines } of log)
+      for (const line of lines) output.progress(`${source} | ${line}`);
+  }).catch((error: unknown) => output.progress(`The log cannot be followed: ${String(error)}`));
+  try {
+    return await runBake(session, request, { ...options, plain: true });
+  } finally {
+    ended.abort();
+    await logging;
+  }
 }
 
 const bakedText = ({ imageId, adopted }: BakeResult): string =>
@@ -87,7 +117,7 @@ async function prepareBake(output: Output, folder: string, source?: string): Pro
 export async function runBake(
   { client }: Session,
   { workflowId, input }: BakeRequest,
-  options: Pick<StartOptions, 'detach' | 'wait' | 'reason'>,
+  options: FollowOptions & Pick<StartOptions, 'reason'>,
 ): Promise<Outcome<BakeResult>> {
   const { actor, startOperation } = await import('../operations.ts');
   const { follow } = await import('./follow.ts');

@@ -13,8 +13,8 @@ export interface Screen {
   end(): void;
 }
 
-export const openScreen = (): Screen =>
-  process.stderr.isTTY && process.env['TERM'] !== 'dumb' ? new LiveScreen() : new PlainScreen();
+export const openScreen = (plain = false): Screen =>
+  !plain && process.stderr.isTTY && process.env['TERM'] !== 'dumb' ? new LiveScreen() : new PlainScreen();
 
 /** Colours for stderr: not with `NO_COLOR`, not without a terminal. */
 export const stderrColors = (): Colors =>

@@ -8,6 +8,7 @@ import { CreateTagsCommand, DescribeImagesCommand, RegisterImageCommand } from '
 import { parse as parseYaml, stringify } from 'yaml';
 import { planOf } from '../../clients/zones/prepare.ts';
 import { readZoneSpec } from '../../clients/zones/read-spec.ts';
+import { followBakeLog } from '../../clients/images/bake-log.ts';
 import { listRecords } from '../../clients/records.ts';
 import { VERIFIED_TAG } from '../../domain/resources/image-verification.ts';
 import { manifestKey, newManifest } from '../../domain/zone/manifest.ts';
@@ -272,4 +273,19 @@ test('the latest record of each operation is found, by workflow id too', async (
   const [one, ...more] = await listRecords(cloud.clients, BUCKET, { workflowId: 'create-zone03', limit: 10 });
   assert.equal(one?.outcome, 'done');
   assert.deepEqual(more, []);
+});
+
+test('the log of a bake is followed: each line once, the last one too', async () => {
+  const key = 'bakes/b9/i-0abc/log';
+  const write = (text: string) =>
+    cloud.clients.s3.send(new PutObjectCommand({ Bucket: BUCKET, Key: key, Body: text }));
+  await write('one\ntw');
+  const ended = new AbortController();
+  const lines: string[] = [];
+  for await (const part of followBakeLog(cloud.clients, BUCKET, 'b9', ended.signal)) {
+    lines.push(...part.lines.map((line) => `${part.source}: ${line}`));
+    if (lines.length === 1) await write('one\ntwo\nthree');
+    if (lines.length === 2) ended.abort();
+  }
+  assert.deepEqual(lines, ['i-0abc: one', 'i-0abc: two', 'i-0abc: three']);
 });
