@@ -28,8 +28,8 @@ export interface WorkerProcess {
   readonly hosts: readonly Host[];
   /** Put around every activity before it is registered; tests run each twice. */
   readonly wrap?: (activities: AnyActivities) => AnyActivities;
-  /** Other options of the worker that runs workflows; tests notice dead workers sooner. */
-  readonly workflowOptions?: Partial<WorkerOptions>;
+  /** Settings other than the usual ones; tests notice dead workers sooner. */
+  readonly options?: Partial<WorkerOptions>;
 }
 
 async function activitiesOf(host: Host, context: ZonewrightContext): Promise<AnyActivities> {
@@ -46,15 +46,16 @@ async function activitiesOf(host: Host, context: ZonewrightContext): Promise<Any
 
 async function optionsOf(
   host: Host,
-  { context, wrap, workflowOptions }: WorkerProcess,
+  { context, wrap, options = {} }: WorkerProcess,
 ): Promise<Partial<WorkerOptions>> {
   if (host === 'workflows') {
-    const bundle = workflowOptions?.workflowBundle ?? (await workflowBundle());
-    return { maxCachedWorkflows: 50, ...workflowOptions, workflowBundle: bundle };
+    const bundle = options.workflowBundle ?? (await workflowBundle());
+    return { maxCachedWorkflows: 50, ...options, workflowBundle: bundle };
   }
   const activities = await activitiesOf(host, context);
+  const { workflowBundle: _ofWorkflows, ...others } = options;
   return {
-    taskQueue: QUEUES[host],
+    ...others,
     activities: wrap ? wrap(activities) : activities,
     maxConcurrentActivityTaskExecutions: 20,
   };

@@ -26,6 +26,8 @@ export type Lost = keyof typeof LOST;
 
 /** Of three calls of one action the first has no effect, the second one that nobody hears of, the third succeeds. */
 const CYCLE = 3;
+/** An activity of many calls gets on with some each time; more faults would only make it slow. */
+const MAX_CYCLES = 4;
 
 /**
  * Faults for every changing call that an undisturbed run made.
@@ -40,7 +42,7 @@ export function faultsOf(calls: readonly LoggedCall[], lost: Lost, shift = 0): F
     counts.set(`${service} ${action}`, { ...known, count: known.count + 1 });
   }
   return [...counts.values()].flatMap(({ service, action, count }) =>
-    Array.from({ length: count }, (_, n): FaultInput[] => {
+    Array.from({ length: Math.min(count, MAX_CYCLES) }, (_, n): FaultInput[] => {
       const nth = shift + 1 + n * CYCLE;
       return [
         { match: { service, action, nth, times: 1 }, effect: LOST[lost].before },

@@ -2,7 +2,7 @@
 import type { WorkflowInterceptorsFactory } from '@temporalio/workflow';
 
 /** Above the pauses of a busy computer; activities beat every three seconds. */
-const HEARTBEAT_TIMEOUT = '8 seconds';
+const HEARTBEAT_TIMEOUT = '5 seconds';
 
 export const interceptors: WorkflowInterceptorsFactory = () => ({
   outbound: [

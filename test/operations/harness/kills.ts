@@ -22,19 +22,47 @@ export function drawPoints(name: string, count: number, first: number, last: num
   return Array.from({ length: count }, (_, n) => Math.floor(first + (n + drawn(name, n)) * stretch));
 }
 
-/** Kills and restarts the worker as soon as the history has reached each point; notes in `killed` where it was. */
-export const killAt =
-  (temporal: Client, worker: KillableWorker, points: readonly number[], killed: number[]): Disturb =>
-  async ({ handle, ended }) => {
-    const waiting = points.toSorted((a, b) => a - b);
-    for await (const event of historyOf(temporal, handle, ended)) {
-      if (event < (waiting[0] ?? Infinity)) continue;
+/** Where each operation was when the worker was killed. */
+export type Killed = readonly { readonly workflowId: string; readonly event: number }[];
+
+/**
+ * Kills the worker as soon as an operation's history has reached its next point, and starts it at once. A kill strikes
+ * all that run, so what another's point has killed since its last one needs no kill for its own.
+ *
+ * @param pointsOf events of each operation, in the order of the operations
+ */
+export function killAt(
+  temporal: Client,
+  worker: KillableWorker,
+  pointsOf: readonly (readonly number[])[],
+): { readonly disturb: Disturb; readonly killed: () => Killed } {
+  const killed: { workflowId: string; event: number }[] = [];
+  const disturb: Disturb = async (handles, over) => {
+    const watched = handles.map((handle, n) => ({ handle, event: 0, waiting: [...(pointsOf[n] ?? [])], open: true }));
+    let killing = Promise.resolve();
+    const kill = async () => {
       await worker.kill();
-      killed.push(event);
-      while (event >= (waiting[0] ?? Infinity)) waiting.shift();
+      for (const one of watched.filter(({ open }) => open)) {
+        killed.push({ workflowId: one.handle.workflowId, event: one.event });
+        // The point that is near counts as met.
+        one.waiting.shift();
+        while (one.event >= (one.waiting[0] ?? Infinity)) one.waiting.shift();
+      }
       await worker.start();
-    }
+    };
+    await Promise.all(
+      watched.map(async (one) => {
+        for await (const event of historyOf(temporal, one.handle, over)) {
+          one.event = event;
+          killing = killing.then(() => (event >= (one.waiting[0] ?? Infinity) ? kill() : undefined));
+          await killing;
+        }
+        one.open = false;
+      }),
+    );
   };
+  return { disturb, killed: () => killed };
+}
 
 /** Numbers of the last event of each answer, as the history grows. */
 async function* historyOf(temporal: Client, handle: WorkflowHandle, ended: AbortSignal): AsyncGenerator<number> {

@@ -9,7 +9,7 @@ import { bundleAgents } from '../../../clients/recipes/bundle-agents.ts';
 import { bakeId } from '../../../domain/image/bake.ts';
 import { obtain, type ToolName } from '../../../sandbox/toolchain/index.ts';
 import type { Laboratory } from './laboratory.ts';
-import { run, type Start } from './run.ts';
+import { runPhase, type Start } from './run.ts';
 
 /** A bake that nobody asked for before: a file with a text of its own, no packages, no tools. */
 export async function smallBake(lab: Laboratory, text: string): Promise<Start> {
@@ -38,9 +38,9 @@ export async function zoneImage(lab: Laboratory): Promise<string> {
   const find = () => withAws(lab.context, (aws) => findVerified(aws, wanted));
   const found = await find();
   if (found !== undefined) return found.id;
-  const { failure } = await run(lab, startOf(request));
+  const { ended } = await runPhase(lab, [startOf(request)], []);
   const baked = await find();
-  if (baked === undefined) throw new Error(`Cannot bake the zone's image: ${failure ?? 'there is none'}`);
+  if (baked === undefined) throw new Error(`Cannot bake the zone's image: ${ended[0]?.failure}`);
   return baked.id;
 }
 

@@ -1,4 +1,4 @@
-/** Runs one operation, disturbed or not, and says what came of it. */
+/** Runs operations, disturbed or not, and says what came of them. */
 import type { WorkflowHandle } from '@temporalio/client';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withAws } from '../../../clients/aws.ts';
@@ -6,6 +6,7 @@ import { listRecords, type OperationRecord } from '../../../clients/records.ts';
 import { QUEUES, type OperationType } from '../../../domain/operations.ts';
 import type { Explanation, Progress } from '../../../domain/explain.ts';
 import type { LoggedCall } from '../../../sandbox/aws/call-log.ts';
+import type { InventoryItem } from '../../../sandbox/aws/inventory.ts';
 import { endState, withoutDrawn, type EndState } from './end-state.ts';
 import type { Laboratory } from './laboratory.ts';
 
@@ -14,63 +15,95 @@ export interface Start {
   readonly type: OperationType;
   readonly workflowId: string;
   readonly input: Readonly<Record<string, unknown>>;
-  /** Names that differ from run to run. */
+  /** Names that differ from run to run, in ids and tags of what it makes. */
   readonly own: readonly string[];
 }
 
 export interface Ended {
+  readonly type: OperationType;
   readonly workflowId: string;
   /** What went wrong, innermost words first; absent after success. */
   readonly failure?: string;
-  /** Result and steps without what each run draws anew. */
+  /** Without what each run draws anew. */
   readonly result: string;
   readonly record: OperationRecord | undefined;
-  readonly endState: EndState;
   readonly events: number;
+  readonly ms: number;
+}
+
+/** A few operations that ran side by side, and what is there since. */
+export interface Phase {
+  readonly ended: readonly Ended[];
+  /** Against what was there before the first phase. */
+  readonly endState: EndState;
   readonly calls: readonly LoggedCall[];
   readonly ms: number;
 }
 
-/** What happens to an operation while it runs; ends by itself, or when the operation has ended. */
-export type Disturb = (running: { readonly handle: WorkflowHandle; readonly ended: AbortSignal }) => Promise<void>;
+/** What happens to operations while they run; ends by itself, or when they have ended. */
+export type Disturb = (handles: readonly WorkflowHandle[], over: AbortSignal) => Promise<void>;
 
 /** A run that takes longer hangs. */
 const LIMIT_MS = 15 * 60_000;
 /** A workflow task that a dead worker took is given to the next after this long. */
-const TASK_TIMEOUT = '5 seconds';
+const TASK_TIMEOUT = '4 seconds';
 
 const undisturbed: Disturb = () => Promise.resolve();
 
-/** @throws {Error} saying where the operation stands when it does not end */
-export async function run(lab: Laboratory, start: Start, disturb: Disturb = undisturbed): Promise<Ended> {
-  const { temporal, front } = lab;
-  const before = await front.inventory();
-  const [last] = (await front.calls()).slice(-1);
+/**
+ * Runs operations side by side until all have ended.
+ *
+ * @param ground what was there before anything was made
+ * @throws {Error} saying where an operation stands that does not end
+ */
+export async function runPhase(
+  lab: Laboratory,
+  starts: readonly Start[],
+  ground: readonly InventoryItem[],
+  disturb: Disturb = undisturbed,
+): Promise<Phase> {
+  const { front } = lab;
+  const last = (await front.calls()).at(-1);
   const began = performance.now();
-  const handle = await temporal.workflow.start(start.type, {
-    taskQueue: QUEUES.workflows,
-    workflowId: start.workflowId,
-    workflowTaskTimeout: TASK_TIMEOUT,
-    args: [start.input],
-  });
-  const ended = new AbortController();
-  const settled = Promise.race([outcomeOf(handle), hanging(handle, ended.signal)]);
-  const [outcome] = await Promise.all([
-    settled.finally(() => ended.abort()),
-    disturb({ handle, ended: ended.signal }),
-  ]);
-  const ms = performance.now() - began;
-  const after = await front.inventory();
-  const own = [...start.own, start.workflowId];
+  const handles = await Promise.all(starts.map((start) => begin(lab, start)));
+  const over = new AbortController();
+  const all = Promise.all(
+    starts.map((start, n) => ending(lab, start, handles[n] as WorkflowHandle, over.signal)),
+  );
+  const [ended] = await Promise.all([all.finally(() => over.abort()), disturb(handles, over.signal)]);
+  const own = starts.flatMap((start) => start.own);
   return {
-    workflowId: start.workflowId,
-    ...(outcome.failure === undefined ? {} : { failure: outcome.failure }),
-    result: withoutDrawn(JSON.stringify(outcome.result ?? null), own),
-    record: await recordOf(lab, start.workflowId),
-    endState: endState(before, after, own),
-    events: (await handle.describe()).historyLength,
+    ended,
+    endState: endState(ground, await front.inventory(), own),
     calls: await front.calls(last?.sequence),
-    ms,
+    ms: performance.now() - began,
+  };
+}
+
+const begin = ({ temporal }: Laboratory, { type, workflowId, input }: Start): Promise<WorkflowHandle> =>
+  temporal.workflow.start(type, {
+    taskQueue: QUEUES.workflows,
+    workflowId,
+    workflowTaskTimeout: TASK_TIMEOUT,
+    args: [input],
+  });
+
+async function ending(
+  lab: Laboratory,
+  { type, own }: Start,
+  handle: WorkflowHandle,
+  over: AbortSignal,
+): Promise<Ended> {
+  const began = performance.now();
+  const { failure, result } = await Promise.race([outcomeOf(handle), hanging(handle, over)]);
+  return {
+    type,
+    workflowId: handle.workflowId,
+    ...(failure === undefined ? {} : { failure }),
+    result: withoutDrawn(JSON.stringify(result ?? null), own),
+    record: await recordOf(lab, handle.workflowId),
+    events: (await handle.describe()).historyLength,
+    ms: performance.now() - began,
   };
 }
 

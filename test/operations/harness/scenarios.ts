@@ -1,7 +1,4 @@
-/**
- * What the harness disturbs: a row for each operation. A scenario is a few operations that lead from an empty account
- * back to one; what they share (images, delegation sets, records) may stay.
- */
+/** What the harness disturbs: every operation, and how to start it. */
 import { ListHostedZonesByNameCommand } from '@aws-sdk/client-route-53';
 import { join } from 'node:path';
 import { withAws } from '../../../clients/aws.ts';
@@ -16,31 +13,23 @@ import type { Laboratory } from './laboratory.ts';
 import { smallBake, zoneImage } from './recipes.ts';
 import type { Start } from './run.ts';
 
-export interface Scenario {
-  readonly name: string;
-  /** Each makes ready what its operation needs and says how to start it; `run` is unlike that of every other run. */
-  readonly operations: readonly ((lab: Laboratory, run: string) => Promise<Start>)[];
-  /** Takes away what success leaves. */
-  readonly clear: (lab: Laboratory) => Promise<void>;
-}
+/** Makes ready what an operation needs and says how to start it; `run` is unlike that of every other run. */
+export type Prepare = (lab: Laboratory, run: string) => Promise<Start>;
 
-export const bakeScenario: Scenario = {
-  name: 'BakeAmi',
-  operations: [smallBake],
-  clear: ({ context }) =>
-    withAws(context, async (aws) => {
-      const small = (await listImages(aws)).filter(({ recipe }) => recipe === 'small');
-      for (const image of small) await removeImage(aws, image);
-    }),
-};
+/**
+ * Operations in phases: those of one phase run side by side. They lead from an empty account to one that holds but
+ * images and records. A later operation is one more word here, and how to start it below.
+ */
+export const SCENARIO: readonly (readonly Prepare[])[] = [[createZone, smallBake], [destroyZone]];
+
+/** Takes away what the scenario leaves. */
+export const clearImages = ({ context }: Laboratory): Promise<void> =>
+  withAws(context, async (aws) => {
+    const small = (await listImages(aws)).filter(({ recipe }) => recipe === 'small');
+    for (const image of small) await removeImage(aws, image);
+  });
 
 const ZONE_FILE = join(import.meta.dirname, '../../../examples/zone.yaml');
-
-export const zoneScenario: Scenario = {
-  name: 'CreateZone, DestroyZone',
-  operations: [createZone, destroyZone],
-  clear: () => Promise.resolve(),
-};
 
 export async function createZone(lab: Laboratory, run: string): Promise<Start> {
   const { context, state } = lab;
@@ -60,7 +49,7 @@ export async function createZone(lab: Laboratory, run: string): Promise<Start> {
   return {
     type: 'CreateZone',
     workflowId: `harness-create-${run}`,
-    own: [plan.zone, plan.hash.slice(0, 8)],
+    own: [plan.zone, plan.hash.slice(0, 8), run],
     input: {
       ...{ actor: 'harness', onFailure: 'roll-back', approvedPlan: plan.hash },
       ...{ environment: plan.environment, zone: plan.zone, spec, facts },
@@ -77,7 +66,7 @@ async function destroyZone({ context }: Laboratory, run: string): Promise<Start>
   return {
     type: 'DestroyZone',
     workflowId: `harness-destroy-${run}`,
-    own: [zone],
+    own: [zone, run],
     input: {
       ...{ actor: 'harness', onFailure: 'roll-back', approvedPlan: destroyHash(manifest) },
       ...{ environment: manifest.environment, zone, bucket },

@@ -11,8 +11,10 @@ await runWorkers({
   context,
   hosts: HOSTS,
   wrap: (activities) => VARIANTS[name](activities, context),
-  workflowOptions: {
+  options: {
+    // Each beat is sent, so that one missed is noticed.
+    maxHeartbeatThrottleInterval: '1 second',
     workflowBundle: await workflowBundle(['test/operations/harness/impatient.ts']),
-    stickyQueueScheduleToStartTimeout: '3 seconds',
+    stickyQueueScheduleToStartTimeout: '2 seconds',
   },
 });

@@ -7,9 +7,9 @@ const script = join(import.meta.dirname, 'worker-process.ts');
 
 /** Short windows, so that ambiguity is waited out within a test. The front's stale reads stay below them. */
 const PACE = {
-  ZONEWRIGHT_CONSISTENCY_WINDOW_MS: '3000',
+  ZONEWRIGHT_CONSISTENCY_WINDOW_MS: '2000',
   ZONEWRIGHT_POLL_MS: '500',
-  ZONEWRIGHT_REQUEST_TIMEOUT_MS: '6000',
+  ZONEWRIGHT_REQUEST_TIMEOUT_MS: '4000',
 };
 
 /** Kept of what a worker writes: enough to see why it ended. */
