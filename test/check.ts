@@ -33,7 +33,7 @@ async function main(): Promise<number> {
   const tools = await toolchainStep(root, print);
   totals = add(totals, { passed: tools ? 1 : 0, failed: tools ? 0 : 1, skipped: 0 });
   const unit = findTests(root).filter(({ kind }) => kind === 'unit');
-  totals = add(totals, await runFiles(unit, { root, concurrency: 2, limitMs: 300_000, print }));
+  totals = add(totals, await runFiles(unit, { root, concurrency: 2, limitMs: 600_000, print }));
   print(lastLine(totals));
   return totals.failed === 0 ? 0 : 1;
 }

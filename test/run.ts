@@ -34,7 +34,7 @@ async function main(): Promise<number> {
   const real = files.filter(({ kind }) => kind === 'real');
   let totals: Totals = NOTHING;
   if (files.length > 0 && !(await toolchainStep(root, print))) totals = add(totals, FAILURE);
-  totals = add(totals, await runFiles(unit, { root, concurrency: 2, limitMs: 5 * MINUTE, print }));
+  totals = add(totals, await runFiles(unit, { root, concurrency: 2, limitMs: 10 * MINUTE, print }));
   if (real.length > 0) {
     const limitMs = (values.gate ? 240 : 40) * MINUTE;
     totals = add(
