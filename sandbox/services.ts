@@ -71,7 +71,7 @@ const objects: Service = {
 /** Makes the network, and relays to Temporal what machines ask it. */
 const front: Service = {
   name: 'front',
-  tools: ['debian-packages', 'base-root', 'coredns'],
+  tools: ['debian-packages', 'base-root', 'coredns', 'unbound'],
   launch: ({ home, state }) => ({
     command: process.execPath,
     args: [join(ROOT, 'sandbox/aws/main.ts'), home],

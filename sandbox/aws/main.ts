@@ -1,7 +1,6 @@
 /** The front as a process: network, machines, metadata and DNS of one sandbox. Usage: `node main.ts <home>`. */
 import { join } from 'node:path';
 import { openDns } from '../dns/open-dns.ts';
-import { obtainUnbound } from '../dns/unbound.ts';
 import { openMachines } from '../machines/machines.ts';
 import { openMetadata } from '../machines/metadata/metadata.ts';
 import { obtainSourceImage } from '../machines/source-image.ts';
@@ -77,7 +76,7 @@ async function open(folder: string): Promise<void> {
   closers.push(() => metadata.close());
   const dns = await openDns({
     ...{ home: folder, namespace: network.internetNamespace(), route53: front.route53 },
-    ...{ coredns: await obtain('coredns'), unbound: await obtainUnbound(cacheRoot()) },
+    ...{ coredns: await obtain('coredns'), unbound: await obtain('unbound') },
     ...{ domains: [state.environmentDomain], resolver: addresses.resolver },
   });
   closers.push(() => dns.close());

@@ -8,7 +8,6 @@ export interface ServerSettings {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
   /** Path of the namespace. */
   readonly namespace: string;
   /** What it says once it serves. */
@@ -29,9 +28,8 @@ export class NamespaceServer {
 
   /** Resolves once it serves. @throws {Error} with what it said, when it ends or stays silent */
   async start(): Promise<void> {
-    const { name, command, args, env, namespace, ready } = this.#settings;
+    const { name, command, args, namespace, ready } = this.#settings;
     const child = spawn('nsenter', [`--net=${namespace}`, command, ...args], {
-      env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;

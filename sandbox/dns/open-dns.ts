@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { Route53 } from '../aws/route53/service.ts';
 import { NameServers } from './name-servers.ts';
 import { startResolver } from './resolver.ts';
-import type { Unbound } from './unbound.ts';
 
 export interface Dns {
   /** Has the root delegate a domain to the hosted zone of that name. */
@@ -16,7 +15,7 @@ export async function openDns(options: {
   /** Path of the namespace of the sandbox's internet. */
   readonly namespace: string;
   readonly coredns: string;
-  readonly unbound: Unbound;
+  readonly unbound: string;
   /** Where the computer asks the resolver. */
   readonly resolver: string;
   readonly route53: Route53;

@@ -6,21 +6,20 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RESOLVER_SERVICE_ADDRESS, ROOT_NAME_SERVER_ADDRESS } from '../network/model.ts';
 import { NamespaceServer } from './child.ts';
-import type { Unbound } from './unbound.ts';
 
 const HINTS = `. 60 IN NS a.root.sandbox-dns.\na.root.sandbox-dns. 60 IN A ${ROOT_NAME_SERVER_ADDRESS}\n`;
 
 export async function startResolver(
   folder: string,
   namespace: string,
-  unbound: Unbound,
+  unbound: string,
   address: string,
 ): Promise<NamespaceServer> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'root.hints'), HINTS);
   writeFileSync(join(folder, 'unbound.conf'), configuration(folder, address));
   const server = new NamespaceServer({
-    ...{ name: 'unbound', command: unbound.command, env: unbound.env, namespace },
+    ...{ name: 'unbound', command: unbound, namespace },
     args: ['-d', '-p', '-c', join(folder, 'unbound.conf')],
     ready: /start of service/,
   });

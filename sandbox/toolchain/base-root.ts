@@ -1,8 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { debootstrap, SUITE } from './mmdebstrap.ts';
 import type { Parcel, Tool } from './tool.ts';
 
-const SUITE = 'bookworm';
 /** Without python3-cffi-backend cloud-init stays unconfigured. */
 const PACKAGES = [
   'busybox-static',
@@ -37,21 +36,8 @@ const parcel: Parcel = {
   version: SUITE,
   downloads: [],
   ingredients: async () => PACKAGES,
-  make: async (folder, kitchen) => {
-    await kitchen.need('debian-packages');
-    const args = ['--variant=minbase', `--include=${PACKAGES.join(',')}`, SUITE, join(folder, 'root.tar')];
-    await kitchen.run('mmdebstrap', [...args, ...archives()], {
-      message: `making a root of Debian ${SUITE}`,
-    });
-  },
+  make: (folder, kitchen) => debootstrap('minbase', PACKAGES, join(folder, 'root.tar'), kitchen),
 };
-
-/** The computer's own mirror where it runs the same Debian; mmdebstrap's default elsewhere. */
-function archives(): string[] {
-  const sources = '/etc/apt/sources.list.d/debian.sources';
-  const same = readFileSync('/etc/os-release', 'utf8').includes(`VERSION_CODENAME=${SUITE}`);
-  return same && existsSync(sources) ? [sources] : [];
-}
 
 /** A pristine root file system; apt verifies it by the archive's signature. */
 export const baseRoot: Tool = {

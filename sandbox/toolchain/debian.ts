@@ -1,5 +1,8 @@
 /** Packages of the computer's own Debian; apt verifies them by the archive's signature. */
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { cacheRoot } from './cache.ts';
+import { withLock } from './lock.ts';
 import { runCommand } from './run.ts';
 import type { Kitchen } from './tool.ts';
 
@@ -35,19 +38,29 @@ export async function installPackages(packages: readonly string[], kitchen: Kitc
   const names = missing.join(' ');
   if (!existsSync('/usr/bin/apt-get')) throw new DebianError(`this is no Debian, and ${names} is missing`);
   if (process.getuid?.() !== 0) throw new DebianError(`only root can install ${names}`);
-  const install = () =>
-    kitchen.run('apt-get', ['install', ...APT, ...missing], {
-      env: ENVIRONMENT,
-      message: `installing Debian packages ${names}`,
-    });
+  // apt waits for dpkg but not for its own lists and downloads, so that two runs at once would fail.
+  await withLock(
+    join(cacheRoot(), 'apt.lock'),
+    async () => install(await missingPackages(missing), kitchen),
+    {
+      onWait: (pid) => kitchen.say(`waiting for process ${pid}, which is installing packages`),
+      signal: kitchen.signal,
+    },
+  );
+}
+
+async function install(packages: readonly string[], kitchen: Kitchen): Promise<void> {
+  if (packages.length === 0) return;
+  const apt = (message: string, ...args: readonly string[]) =>
+    kitchen.run('apt-get', args, { env: ENVIRONMENT, message });
+  const attempt = () =>
+    apt(`installing Debian packages ${packages.join(' ')}`, 'install', ...APT, ...packages);
   try {
-    await install();
-  } catch {
+    await attempt();
+  } catch (error) {
+    if (kitchen.signal?.aborted) throw error;
     // Lists may be absent or name versions that the archive no longer has.
-    await kitchen.run('apt-get', ['update', ...APT], {
-      env: ENVIRONMENT,
-      message: 'reading Debian package lists',
-    });
-    await install();
+    await apt('reading Debian package lists', 'update', ...APT);
+    await attempt();
   }
 }

@@ -2,6 +2,8 @@ import { goParcel } from './go-module.ts';
 import type { Tool } from './tool.ts';
 
 const VERSION = '3.7.3';
+const RELEASE = `https://github.com/etcd-io/etcd/releases/download/v${VERSION}`;
+const FOLDER = `etcd-v${VERSION}-linux-amd64`;
 
 const parcel = goParcel({
   name: 'etcd',
@@ -24,7 +26,7 @@ function binary(name: string, args: readonly string[]): Tool {
       accepts: (version) => version === VERSION,
     },
     source: { kind: 'parcel', parcel, file: name },
-    install: `put ${name} of https://github.com/etcd-io/etcd/releases/tag/v${VERSION} on PATH`,
+    install: `curl -fL ${RELEASE}/${FOLDER}.tar.gz | tar -xz -C /usr/local/bin --strip-components=1 ${FOLDER}/${name}`,
   };
 }
 

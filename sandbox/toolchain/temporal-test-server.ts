@@ -4,6 +4,8 @@ import { fetchJars, readJarList } from './maven.ts';
 import type { Parcel, Tool } from './tool.ts';
 
 const VERSION = '1.38.0';
+const RELEASE = `https://github.com/temporalio/sdk-java/releases/download/v${VERSION}`;
+const FOLDER = `temporal-test-server_${VERSION}_linux_amd64`;
 
 const starter = (java: string): string => `#!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
@@ -29,5 +31,5 @@ export const temporalTestServer: Tool = {
   name: 'temporal-test-server',
   version: VERSION,
   source: { kind: 'parcel', parcel, file: 'temporal-test-server' },
-  install: `mvn dependency:copy-dependencies for io.temporal:temporal-test-server:${VERSION}`,
+  install: `curl -fL ${RELEASE}/${FOLDER}.tar.gz | tar -xz -C /opt && export ZONEWRIGHT_TEMPORAL_TEST_SERVER=/opt/${FOLDER}/temporal-test-server`,
 };

@@ -24,6 +24,7 @@ export const temporal: Tool = {
       downloads: [
         {
           url: `https://github.com/temporalio/cli/releases/download/v${VERSION}/temporal_cli_${VERSION}_linux_amd64.tar.gz`,
+          // As package managers that work independently of each other pin this release.
           sha256: 'ddc95e08b0b076efd4ea9733a3f488eb7d2be875f8834e616cd2a37358b4852d',
           to: { members: { temporal: 'temporal' } },
         },

@@ -11,8 +11,6 @@ import {
 import type { RRType } from '@aws-sdk/client-route-53';
 import { openDns } from '../../sandbox/dns/open-dns.ts';
 import type { Dns } from '../../sandbox/dns/open-dns.ts';
-import { obtainUnbound } from '../../sandbox/dns/unbound.ts';
-import { cacheRoot } from '../../sandbox/toolchain/cache.ts';
 import { obtain } from '../../sandbox/toolchain/index.ts';
 import { startFront, until } from './aws-front.ts';
 import type { TestFront } from './aws-front.ts';
@@ -33,7 +31,7 @@ before(async () => {
   }
   dns = await openDns({
     ...{ home: front.home, namespace: `/run/netns/${name}`, route53: front.front.route53 },
-    ...{ coredns: await obtain('coredns'), unbound: await obtainUnbound(cacheRoot()) },
+    ...{ coredns: await obtain('coredns'), unbound: await obtain('unbound') },
     ...{ domains: ['dev.zonewright.test'], resolver: '198.18.2.253' },
   });
 });

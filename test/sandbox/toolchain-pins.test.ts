@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { environmentVariable } from '../../sandbox/toolchain/engine.ts';
 import { obtain, obtainAll, status, TOOLS } from '../../sandbox/toolchain/index.ts';
+import { runCommand } from '../../sandbox/toolchain/run.ts';
 
 const folder = join(import.meta.dirname, '../../sandbox/toolchain');
 const read = (...parts: string[]) => readFileSync(join(folder, ...parts), 'utf8');
@@ -41,7 +42,7 @@ test('every tool has its own environment variable and a command that installs it
   assert.equal(environmentVariable('kube-apiserver'), 'ZONEWRIGHT_KUBE_APISERVER');
   for (const [key, tool] of Object.entries(TOOLS)) {
     assert.equal(tool.name, key);
-    assert.ok(tool.install.length > 0);
+    assert.match(tool.install, /^(apt-get install|curl -f|go install|mmdebstrap|npm ci|python3 -m venv)/);
   }
 });
 
@@ -51,6 +52,13 @@ test('status() lists every tool and obtains none', async () => {
     tools.map(({ name }) => name),
     Object.keys(TOOLS),
   );
+});
+
+test('containerd is the one that machines run, and unbound runs with libraries of its own', async () => {
+  const { containerd, unbound } = await obtainAll(['containerd', 'unbound']);
+  const { version } = TOOLS.containerd;
+  assert.ok((await runCommand(containerd, ['--version'])).includes(` ${version}`));
+  assert.match(await runCommand(unbound, ['-V']), /^Version 1\.(1[7-9]|[2-9]\d)\./);
 });
 
 test('obtain() finds the Node that runs this, also by its variable', async () => {
