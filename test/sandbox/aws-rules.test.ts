@@ -11,6 +11,7 @@ import {
   CreateRouteTableCommand,
   CreateSecurityGroupCommand,
   CreateSubnetCommand,
+  CreateTagsCommand,
   CreateVolumeCommand,
   CreateVpcCommand,
   DeleteNatGatewayCommand,
@@ -140,6 +141,12 @@ test('a NAT gateway is pending, then available, takes a free address of its subn
   assert.equal(front.network.model?.natGateways.find((each) => each.id === id)?.available, false);
   await until(async () => (await natGateway(id)).State === 'available');
   assert.equal((await create()).NatGatewayId, id);
+  const tagged = async (value: string): Promise<number> => {
+    const Filter = [{ Name: 'tag:owner', Values: [value] }];
+    return (await front.ec2.send(new DescribeNatGatewaysCommand({ Filter }))).NatGateways!.length;
+  };
+  await front.ec2.send(new CreateTagsCommand({ Resources: [id], Tags: [{ Key: 'owner', Value: 'us' }] }));
+  assert.deepEqual([await tagged('us'), await tagged('them')], [1, 0], 'found by its tags only');
   await until(async () => front.network.model?.natGateways.find((each) => each.id === id)?.available);
   assert.equal(
     await refusal(front.ec2.send(new ReleaseAddressCommand({ AllocationId }))),

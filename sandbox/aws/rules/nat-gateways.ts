@@ -23,10 +23,12 @@ export function natGateways(world: World): Rule {
       if (call.action === 'DeleteNatGateway') return remove(world, call);
       const filters = filtersOf(call.params);
       const states = filters.filter(({ name }) => name === 'state').flatMap(({ values }) => values);
-      if (states.length > 0)
+      // The emulator knows neither its states nor filters by tag.
+      const tagged = filters.filter(({ name }) => name.startsWith('tag:'));
+      if (states.length + tagged.length > 0)
         setFilters(
           call.params,
-          filters.filter(({ name }) => name !== 'state'),
+          filters.filter((filter) => filter.name !== 'state' && !tagged.includes(filter)),
         );
       const answer = await next(call);
       const fields = answer.document?.fields ?? {};
@@ -34,6 +36,7 @@ export function natGateways(world: World): Rule {
         const record = world.natGateways.get(String(nat['natGatewayId']));
         if (record === undefined || Date.now() - (record.deletedAt ?? Date.now()) > DELETED_SEEN_MS)
           return false;
+        if (!tagged.every((filter) => bears(nat, filter))) return false;
         return states.length === 0 || states.some((state) => matchesPattern(state, record.state));
       });
       refuseUnseen(call, seen);
@@ -42,6 +45,12 @@ export function natGateways(world: World): Rule {
       return answer;
     },
   };
+}
+
+function bears(nat: XmlObject, { name, values }: { name: string; values: readonly string[] }): boolean {
+  const key = name.slice('tag:'.length);
+  const tag = itemsOf(nat, 'tagSet').find((each) => textOf(each, 'key') === key);
+  return tag !== undefined && values.some((value) => matchesPattern(value, textOf(tag, 'value') ?? ''));
 }
 
 function refuseUnseen(call: Call, seen: readonly XmlObject[]): void {
