@@ -44,7 +44,7 @@ class LiveScreen implements Screen {
   show(progress: Progress | undefined, explanation: Explanation | undefined): void {
     const colors = stderrColors();
     const waits = explanation ? waitLines(explanation).map((line) => colors.yellow(`  ${line}`)) : [];
-    const rows = Math.max(8, (process.stderr.rows ?? 24) - waits.length - 2);
+    const rows = Math.max(8, (process.stderr.rows || 24) - waits.length - 2);
     const tree = progress
       ? drawTree(progress.steps, { colors, now: Date.now(), maxLines: rows })
       : [colors.dim('no worker answers; the operation goes on as soon as one does')];
@@ -56,7 +56,7 @@ class LiveScreen implements Screen {
   }
 
   #draw(lines: readonly string[]): void {
-    const width = process.stderr.columns ?? 80;
+    const width = process.stderr.columns || 80;
     const up = this.#height > 0 ? `${ESC}[${this.#height}A` : '';
     const text = lines.map((line) => `${ESC}[2K${cut(line, width)}\n`).join('');
     process.stderr.write(`${up}\r${text}${ESC}[J`);

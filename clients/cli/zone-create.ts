@@ -1,11 +1,13 @@
 /** Planning and creating a zone from a file: find out, bake where needed, show, confirm, create. */
 import { printPlan } from '../../domain/zone/print-plan.ts';
 import type { ZonePlan } from '../../domain/zone/plan.ts';
+import { zoneName } from '../../domain/zone/spec.ts';
 import { withAws } from '../aws.ts';
 import { loadContext } from '../contexts.ts';
-import { EXIT } from '../errors.ts';
+import { ClientError, EXIT } from '../errors.ts';
 import type { ExitCode } from '../errors.ts';
 import { actor, startOperation } from '../operations.ts';
+import { readManifest } from '../zones/manifests.ts';
 import { planOf, prepareZone } from '../zones/prepare.ts';
 import type { PreparedZone } from '../zones/prepare.ts';
 import { confirm } from './confirm.ts';
@@ -81,6 +83,7 @@ export async function runCreateZone(
   options: CreateOptions,
 ): Promise<Outcome<CreatedZone>> {
   const prepared = await prepare(output, file);
+  await refuseExisting(prepared);
   if (prepared.imageId === undefined) {
     const question = `Bake the image of this zone first (${prepared.bake?.workflowId ?? ''})?`;
     await confirm(output, { question, yes: options.yes });
@@ -91,6 +94,17 @@ export async function runCreateZone(
   output.progress(printPlan(plan));
   await confirm(output, { question: `Create zone ${plan.domain}?`, yes: options.yes });
   return start(session, prepared, plan, options);
+}
+
+/** What is there is not created again: refused before anything is baked or asked. */
+async function refuseExisting({ spec, facts }: PreparedZone): Promise<void> {
+  const zone = zoneName(spec.zone);
+  const there = await withAws(loadContext(), (aws) => readManifest(aws, facts.bucket, zone));
+  if (there === undefined || there.state === 'destroyed') return;
+  const by = there.operation === undefined ? '' : ` by operation "${there.operation}"`;
+  throw new ClientError(EXIT.refused, `Cannot create zone "${there.domain}": it is ${there.state}${by}`, {
+    expectation: `a zone that does not exist; look at this one with "zonewright zone show ${zone}"`,
+  });
 }
 
 /** The id of the baked image; or the outcome of a bake that has none to give. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 import { zonewright } from './cli.ts';
 import type { CliResult } from './cli.ts';
 import { ToyOperations } from './toy-operations.ts';
@@ -142,6 +143,29 @@ test('following stops with exit code 4 when --wait runs out; the operation goes 
   assert.match(stderr, /ToyZone-\d+ goes on; look again with: zonewright op show ToyZone-\d+ --follow/);
   assert.equal((await run.handle.describe()).status.name, 'RUNNING');
   await op('reject', run.id);
+});
+
+test('on a terminal the steps are drawn in place, in colour unless NO_COLOR is set', async () => {
+  const main = join(import.meta.dirname, '../../clients/cli/main.ts');
+  const draw = async (env: Record<string, string>): Promise<string> => {
+    const run = await toys.start();
+    const command = `${process.execPath} ${main} op show ${run.id} --follow`;
+    const { stdout } = await promisify(execFile)(
+      'script',
+      ['--quiet', '--return', '--command', command, '/dev/null'],
+      {
+        env: { ...process.env, ...toys.env, TERM: 'xterm', ...env },
+      },
+    );
+    return stdout;
+  };
+  const colourful = await draw({});
+  const escape = String.fromCharCode(27);
+  assert.ok(colourful.includes(`${escape}[32m✓${escape}[39m machine`), colourful);
+  assert.ok(colourful.includes(`${escape}[2K`));
+  const plain = await draw({ NO_COLOR: '1' });
+  assert.ok(plain.includes('✓ machine  launching machine toy'), plain);
+  assert.ok(!plain.includes(`${escape}[32m`));
 });
 
 test('Ctrl-C detaches and never aborts', async () => {
