@@ -1,0 +1,23 @@
+/** The benches. Adding one is a file and a row here. */
+import { boot } from './benches/boot.ts';
+import { operations } from './benches/operations.ts';
+import { pack } from './benches/pack.ts';
+import { sandbox } from './benches/sandbox.ts';
+import { start } from './benches/start.ts';
+import { temporal } from './benches/temporal.ts';
+import type { Measurement } from './measurement.ts';
+
+export interface BenchOptions {
+  /** How often to repeat what can be repeated within one run. */
+  readonly repeat: number;
+  readonly say: (line: string) => void;
+}
+
+export interface Bench {
+  readonly name: string;
+  /** One sentence for the report: what is measured and what it is compared with. */
+  readonly what: string;
+  readonly run: (options: BenchOptions) => Promise<readonly Measurement[]>;
+}
+
+export const BENCHES: readonly Bench[] = [start, sandbox, boot, operations, pack, temporal];

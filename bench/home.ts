@@ -1,0 +1,31 @@
+/** The sandbox that benches run in: one of their own, so that nobody's work is measured with it or lost. */
+import { down } from '../sandbox/down.ts';
+import { readState, type SandboxState } from '../sandbox/state.ts';
+import { up, type UpOptions } from '../sandbox/up.ts';
+
+const DEFAULT_HOME = '/var/lib/zonewright/bench';
+
+/**
+ * Points this process and those that it starts to the benches' sandbox.
+ * @throws {Error} when one is up there
+ */
+export function useBenchHome(): string {
+  const home = (process.env['ZONEWRIGHT_SANDBOX_HOME'] ??= DEFAULT_HOME);
+  process.env['ZONEWRIGHT_CONTEXT'] = 'sandbox';
+  if (readState(home) === undefined) return home;
+  throw new Error(
+    `Cannot measure in "${home}": a sandbox is up there, expected none; run: ZONEWRIGHT_SANDBOX_HOME=${home} zonewright sandbox down`,
+  );
+}
+
+/** Gives `body` a sandbox and takes it down afterwards, whatever happens. */
+export async function withSandbox<T>(
+  body: (state: SandboxState) => Promise<T>,
+  options: Pick<UpOptions, 'workers'> = {},
+): Promise<T> {
+  try {
+    return await body(await up(options));
+  } finally {
+    await down();
+  }
+}

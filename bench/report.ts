@@ -1,0 +1,105 @@
+/** Renders the newest results to `docs/benchmarks.md`. Also a program: `node bench/report.ts`. */
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { spread, type BenchResult, type Measurement, type Unit } from './measurement.ts';
+import { newest, resultsFile } from './results.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const DOCUMENT = join(ROOT, 'docs/benchmarks.md');
+
+const HEAD = `# Benchmarks
+
+Measured by \`npm run bench\`, rendered from its results by \`bench/report.ts\`; never asserted by a test. Machines are noisy: each
+table says how loaded the computer was, and ratios compare with a baseline that was measured in the same run. Where something
+was measured more than once, min, median and max are of all its values. A target is the largest median that is good enough.
+All AWS here is the sandbox's, not yet run on AWS.
+`;
+
+/** The order of the document: as a person meets things. */
+const ORDER = ['start', 'sandbox', 'boot', 'operations', 'pack', 'temporal'];
+
+/** @returns path of the document */
+export function writeReport(file = resultsFile()): string {
+  const results = newest(file);
+  const known = ORDER.flatMap((name) => results.get(name) ?? []);
+  writeFileSync(DOCUMENT, [HEAD, ...known.map((result) => markdownOf(result))].join('\n'));
+  execFileSync(join(ROOT, 'node_modules/.bin/prettier'), ['--write', '--log-level', 'warn', DOCUMENT]);
+  return 'docs/benchmarks.md';
+}
+
+/** For a terminal: name, median, and how it compares. */
+export const textOf = ({ bench, measurements }: BenchResult): string =>
+  measurements
+    .map((each) => {
+      const found = spread(each.values);
+      const where = each.group === undefined ? bench : `${bench} / ${each.group}`;
+      return `${where}: ${each.name}: ${found ? show(found.median, each.unit) : 'unmeasured'}${targetText(each)}`;
+    })
+    .join('\n');
+
+function markdownOf(result: BenchResult): string {
+  const { bench, what, startedAt, seconds, commit, computer, load, measurements } = result;
+  const { processor, cores, memoryGiB, system, kernel, node } = computer;
+  const facts = [
+    `${startedAt.slice(0, 16).replace('T', ' ')} UTC, commit \`${commit}\`, took ${Math.round(seconds)} s`,
+    `${cores} × ${processor}, ${memoryGiB} GiB, ${system} (Linux ${kernel}), Node ${node}`,
+    `load average ${load.before} before and ${load.after} after`,
+  ];
+  const groups = Map.groupBy(measurements, ({ group }) => group ?? '');
+  const tables = [...groups].map(
+    ([group, of]) => `${group === '' ? '' : `### ${group}\n\n`}${tableOf(of, measurements)}`,
+  );
+  return [`## ${bench}\n`, `${what}\n`, `${facts.join('; ')}.\n`, ...tables].join('\n');
+}
+
+function tableOf(rows: readonly Measurement[], all: readonly Measurement[]): string {
+  const withTarget = rows.some(({ target }) => target !== undefined);
+  const withRatio = rows.some(({ baseline }) => baseline !== undefined);
+  const head = [
+    '',
+    'n',
+    'min',
+    'median',
+    'max',
+    ...(withRatio ? ['× baseline'] : []),
+    ...(withTarget ? ['target'] : []),
+  ];
+  const lines = rows.map((row) => {
+    const found = spread(row.values);
+    const numbers = found
+      ? [
+          String(row.values.length),
+          ...[found.min, found.median, found.max].map((value) => show(value, row.unit)),
+        ]
+      : ['0', '', `unmeasured${row.note === undefined ? '' : `: ${row.note}`}`, ''];
+    return [
+      row.name,
+      ...numbers,
+      ...(withRatio ? [ratioText(row, all)] : []),
+      ...(withTarget ? [targetText(row)] : []),
+    ];
+  });
+  const rule = head.map((_, index) => (index === 0 ? '---' : '--:'));
+  return `${[head, rule, ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n`;
+}
+
+function ratioText({ baseline, values }: Measurement, all: readonly Measurement[]): string {
+  const below = spread(all.find(({ name }) => name === baseline)?.values ?? [])?.median;
+  const own = spread(values)?.median;
+  return below === undefined || own === undefined ? '' : significant(own / below);
+}
+
+function targetText({ target, unit, values }: Measurement): string {
+  const median = spread(values)?.median;
+  if (target === undefined || median === undefined) return '';
+  return ` ${median <= target ? 'within' : 'MISSES'} ${show(target, unit)}`;
+}
+
+const show = (value: number, unit: Unit): string =>
+  `${unit === 'calls' || unit === 'events' ? Math.round(value) : significant(value)}${unit === 'calls' || unit === 'events' ? '' : ` ${unit}`}`;
+
+const significant = (value: number): string =>
+  value >= 100 ? String(Math.round(value)) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+
+if (import.meta.main) process.stdout.write(`${writeReport()}\n`);
