@@ -4,7 +4,8 @@
  */
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { EXIT } from '../errors.ts';
+import type { ZoneManifest } from '../../domain/zone/manifest.ts';
+import { ClientError, EXIT } from '../errors.ts';
 import type { ExitCode } from '../errors.ts';
 import { duration, verb } from './output.ts';
 import type { Output } from './output.ts';
@@ -31,10 +32,21 @@ async function start(output: Output, { once, file }: StartCommandOptions): Promi
   // Whatever context the person uses otherwise: this is about the sandbox.
   process.env['ZONEWRIGHT_CONTEXT'] = 'sandbox';
   const { readState } = await import('../../sandbox/state.ts');
+  const { readZoneSpec } = await import('../zones/read-spec.ts');
+  await readZoneSpec(file); // a wrong file costs nothing
+  await ensureUp(output, once);
   try {
-    if (readState() === undefined) await bringUp(output);
     const state = readState();
     if (state !== undefined) output.progress(`Temporal UI: ${state.temporalUi}`);
+    const there = await alreadyThere(file);
+    if (there !== undefined) {
+      const { zone, domain, state: zoneState, createdAt } = there;
+      output.result(
+        { zone, domain, state: zoneState, createdAt },
+        `${domain} is there already, since ${createdAt}`,
+      );
+      return EXIT.done;
+    }
     const code = await createExample(output, file);
     output.progress(
       `${code === EXIT.done ? 'a pod of the zone answered' : 'no pod answered'} after ${duration(performance.now() - began)}`,
@@ -43,6 +55,44 @@ async function start(output: Output, { once, file }: StartCommandOptions): Promi
   } finally {
     if (once === true) await takeDown(output);
   }
+}
+
+/**
+ * A sandbox of which something has died is taken down first.
+ *
+ * @throws {ClientError} when `--once` would take down a sandbox that somebody else brought up
+ */
+async function ensureUp(output: Output, once: boolean | undefined): Promise<void> {
+  const { status } = await import('../../sandbox/status.ts');
+  const { state, home } = await status();
+  if (state === 'up' && once === true) {
+    throw new ClientError(
+      EXIT.refused,
+      `Cannot start once: a sandbox is up in "${home}" and would be taken down`,
+      {
+        expectation:
+          'none; "zonewright sandbox down" ends it, or set ZONEWRIGHT_SANDBOX_HOME to another folder',
+      },
+    );
+  }
+  if (state === 'up') return;
+  if (state === 'partly') await takeDown(output);
+  await bringUp(output);
+}
+
+/** The manifest of the file's zone, if it is up already. */
+async function alreadyThere(file: string): Promise<ZoneManifest | undefined> {
+  const { loadContext } = await import('../contexts.ts');
+  const { withAws } = await import('../aws.ts');
+  const { readManifest } = await import('../zones/manifests.ts');
+  const { readZoneSpec } = await import('../zones/read-spec.ts');
+  const { zoneName } = await import('../../domain/zone/spec.ts');
+  const { spec } = await readZoneSpec(file);
+  const context = loadContext();
+  const manifest = await withAws(context, (aws) =>
+    readManifest(aws, context.store.bucket, zoneName(spec.zone)),
+  );
+  return manifest?.state === 'active' ? manifest : undefined;
 }
 
 async function createExample(output: Output, file: string): Promise<ExitCode> {
