@@ -11,10 +11,18 @@ const PACKAGES = [
   'util-linux',
 ];
 
+/** Programs that tests hold what was made up to, or run as machines do. */
+const FOR_TESTS = ['curl', 'openssl', 'python3', 'systemd'];
+
 /** What the computer itself needs to make machines and networks. */
-export const debianPackages: Tool = {
-  name: 'debian-packages',
-  version: 'installed',
-  source: { kind: 'debian', packages: PACKAGES, file: '/usr/bin/systemd-nspawn' },
-  install: `apt-get install ${PACKAGES.join(' ')}`,
-};
+export const debianPackages = packages('debian-packages', PACKAGES, '/usr/bin/systemd-nspawn');
+export const testPackages = packages('test-packages', FOR_TESTS, '/usr/bin/curl');
+
+function packages(name: string, names: readonly string[], file: string): Tool {
+  return {
+    name,
+    version: 'installed',
+    source: { kind: 'debian', packages: names, file },
+    install: `apt-get install ${names.join(' ')}`,
+  };
+}

@@ -3,7 +3,7 @@ import { baseRoot } from './base-root.ts';
 import { chromium } from './chromium.ts';
 import { containerd } from './containerd.ts';
 import { coredns } from './coredns.ts';
-import { debianPackages } from './debian-packages.ts';
+import { debianPackages, testPackages } from './debian-packages.ts';
 import { type Located, locateTool, obtainTool } from './engine.ts';
 import { etcd, etcdctl, etcdutl } from './etcd.ts';
 import { go } from './go.ts';
@@ -47,6 +47,7 @@ export const TOOLS = {
   unbound,
   node,
   'debian-packages': debianPackages,
+  'test-packages': testPackages,
   'base-root': baseRoot,
   containerd,
   chromium,
