@@ -51,7 +51,8 @@ export function endState(
 
 const keyOf = ({ kind, id, parent = '' }: InventoryItem): string => `${kind} ${id} ${parent}`;
 
-const stepOf = ({ kind, tags }: InventoryItem): string => `${kind} of ${tags['zonewright:step'] ?? 'no step'}`;
+const stepOf = ({ kind, tags }: InventoryItem): string =>
+  `${kind} of ${tags['zonewright:step'] ?? 'no step'}`;
 
 function lineOf(item: InventoryItem, steps: ReadonlyMap<string, string>, own: readonly string[]): string {
   const { kind, id, parent, tags, state, name, count } = item;
@@ -72,6 +73,8 @@ function lineOf(item: InventoryItem, steps: ReadonlyMap<string, string>, own: re
   return withoutDrawn(text, own);
 }
 
+export const SURPLUS = 'too much: ';
+
 /** How one end state differs from another, a line each; empty when they are equal. */
 export function differences(expected: EndState, actual: EndState): string[] {
   const missing = [...expected];
@@ -80,5 +83,5 @@ export function differences(expected: EndState, actual: EndState): string[] {
     if (at >= 0) missing.splice(at, 1);
     return at < 0;
   });
-  return [...surplus.map((line) => `too much: ${line}`), ...missing.map((line) => `missing: ${line}`)];
+  return [...surplus.map((line) => `${SURPLUS}${line}`), ...missing.map((line) => `missing: ${line}`)];
 }

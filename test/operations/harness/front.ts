@@ -30,15 +30,19 @@ export class Front {
 
   async #get(path: string): Promise<unknown> {
     const response = await fetch(`${this.#base}/${path}`);
-    if (!response.ok) throw new Error(`Cannot get "${path}" from the front: ${response.status} ${await response.text()}`);
+    if (!response.ok)
+      throw new Error(`Cannot get "${path}" from the front: ${response.status} ${await response.text()}`);
     return response.json();
   }
 
   async #send(method: string, path: string, body?: unknown): Promise<void> {
     const response = await fetch(`${this.#base}/${path}`, {
       method,
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      ...(body === undefined
+        ? {}
+        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
     });
-    if (!response.ok) throw new Error(`Cannot ${method} "${path}": ${response.status} ${await response.text()}`);
+    if (!response.ok)
+      throw new Error(`Cannot ${method} "${path}": ${response.status} ${await response.text()}`);
   }
 }

@@ -38,7 +38,12 @@ export function killAt(
 ): { readonly disturb: Disturb; readonly killed: () => Killed } {
   const killed: { workflowId: string; event: number }[] = [];
   const disturb: Disturb = async (handles, over) => {
-    const watched = handles.map((handle, n) => ({ handle, event: 0, waiting: [...(pointsOf[n] ?? [])], open: true }));
+    const watched = handles.map((handle, n) => ({
+      handle,
+      event: 0,
+      waiting: [...(pointsOf[n] ?? [])],
+      open: true,
+    }));
     let killing = Promise.resolve();
     const kill = async () => {
       await worker.kill();
@@ -65,7 +70,11 @@ export function killAt(
 }
 
 /** Numbers of the last event of each answer, as the history grows. */
-async function* historyOf(temporal: Client, handle: WorkflowHandle, ended: AbortSignal): AsyncGenerator<number> {
+async function* historyOf(
+  temporal: Client,
+  handle: WorkflowHandle,
+  ended: AbortSignal,
+): AsyncGenerator<number> {
   const request = {
     namespace: temporal.options.namespace,
     execution: { workflowId: handle.workflowId },

@@ -136,7 +136,9 @@ async function hanging(handle: WorkflowHandle, ended: AbortSignal): Promise<neve
 export async function standing(handle: WorkflowHandle): Promise<string> {
   const { headline, state } = await handle.query<Explanation>('explain');
   const { steps } = await handle.query<Progress>('progress');
-  const open = steps.filter((step) => step.state !== 'done').map(({ step, state, error = '' }) => `${step} ${state} ${error}`);
+  const open = steps
+    .filter((step) => step.state !== 'done')
+    .map(({ step, state, error = '' }) => `${step} ${state} ${error}`);
   return [`${state}: ${headline}`, ...open].join('\n');
 }
 

@@ -57,7 +57,7 @@ export async function createZone(lab: Laboratory, run: string): Promise<Start> {
   };
 }
 
-async function destroyZone({ context }: Laboratory, run: string): Promise<Start> {
+export async function destroyZone({ context }: Laboratory, run: string): Promise<Start> {
   const { bucket } = context.store;
   const { spec } = await readZoneSpec(ZONE_FILE);
   const zone = zoneName(spec.zone);

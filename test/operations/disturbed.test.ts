@@ -1,0 +1,103 @@
+/**
+ * Every operation is run while activities run twice, calls fail before and after their effects, and its worker is
+ * killed. Each time it succeeds, and what is there afterwards is what an undisturbed run leaves: nothing twice, no orphan.
+ */
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { faultsOf, LOST, type Lost } from './harness/call-faults.ts';
+import { drawPoints, isGate, killAt, seed, type Killed } from './harness/kills.ts';
+import { closeLaboratory, openLaboratory, type Laboratory } from './harness/laboratory.ts';
+import type { Phase } from './harness/run.ts';
+import { problems, runScenario, withWorker, type Mode } from './harness/scenario.ts';
+import { zoneImage } from './harness/recipes.ts';
+
+const KILLS = 12;
+/** In `gate` each event is killed after in one of so many runs. */
+const ROUNDS = 8;
+
+suite('operations that are disturbed', () => {
+  let lab: Laboratory;
+  let reference: readonly Phase[] = [];
+
+  before(async () => {
+    lab = await openLaboratory();
+    await withWorker('plain', () => zoneImage(lab));
+    reference = await runScenario(lab);
+  });
+  after(() => closeLaboratory(lab));
+
+  const callsOf = (phase: number) => reference[phase]?.calls ?? [];
+  const comesToTheSame = async (mode: Mode) => {
+    const phases = await runScenario(lab, mode);
+    assert.deepEqual(problems(reference, phases), []);
+    return phases;
+  };
+
+  test('nothing disturbs them: they succeed', () => {
+    assert.deepEqual(problems(reference, reference), []);
+    assert.ok(
+      reference[0]?.endState.some((line) => line.includes('"kind":"vpc"')),
+      'a zone was made',
+    );
+    assert.ok(!reference.at(-1)?.endState.some((line) => line.includes('"kind":"vpc"')), 'and is gone');
+  });
+
+  const whole = { skip: isGate ? false : 'only in gate' };
+  const losses = Object.keys(LOST) as Lost[];
+
+  test('each activity runs twice, each changing call fails before and after its effect', async () => {
+    const phases = await comesToTheSame({ variant: 'twice', faults: (n) => faultsOf(callsOf(n), 'dropped') });
+    const struck = phases.flatMap(({ calls }) => calls.filter(({ fault }) => fault !== undefined));
+    const before_ = struck.filter(({ fault }) => fault === 'timeout-before').length;
+    assert.ok(before_ > 30 && struck.length - before_ > 30, `${struck.length} calls were struck`);
+  });
+
+  test('each activity runs twice', whole, async () => {
+    await comesToTheSame({ variant: 'twice' });
+  });
+  for (const lost of losses) {
+    for (const shift of [0, 1, 2]) {
+      test(`calls fail: ${lost}, the first after ${shift}`, whole, async () => {
+        await comesToTheSame({ faults: (n) => faultsOf(callsOf(n), lost, shift) });
+      });
+    }
+  }
+
+  test(`the worker is killed after ${KILLS} events of each operation`, async (t) => {
+    await kill(t, ({ type, events }) => drawPoints(type, KILLS, 3, events - 4));
+  });
+  for (let round = 0; round < ROUNDS; round++) {
+    test(
+      `the worker is killed after each event: every ${ROUNDS}th from ${round + 1} on`,
+      whole,
+      async (t) => {
+        await kill(t, ({ events }) => {
+          const length = Math.ceil((events - round) / ROUNDS);
+          return Array.from({ length }, (_, n) => round + 1 + n * ROUNDS);
+        });
+      },
+    );
+  }
+
+  async function kill(
+    t: { diagnostic(text: string): void },
+    pointsOf: (ended: Phase['ended'][number]) => readonly number[],
+  ): Promise<void> {
+    const killed: (() => Killed)[] = [];
+    const phases = await runScenario(lab, {
+      disturb: (n, worker) => {
+        const kills = killAt(lab.temporal, worker, reference[n]?.ended.map(pointsOf) ?? []);
+        killed.push(kills.killed);
+        return kills.disturb;
+      },
+    });
+    const all = killed.flatMap((of) => of());
+    const wrong: string[] = [];
+    for (const { type, workflowId } of phases.flatMap(({ ended }) => ended)) {
+      const events = all.filter((one) => one.workflowId === workflowId).map(({ event }) => event);
+      t.diagnostic(`seed ${seed}: ${type} was killed after events ${events.join(', ')}`);
+      if (events.length < KILLS) wrong.push(`${type} was killed only ${events.length} times`);
+    }
+    assert.deepEqual([...problems(reference, phases), ...wrong], []);
+  }
+});

@@ -1,0 +1,83 @@
+/** Runs all operations, phase after phase, in one way of being disturbed, and compares with a run that was not. */
+import type { FaultInput } from '../../../sandbox/aws/faults.ts';
+import { differences, SURPLUS, withoutDrawn } from './end-state.ts';
+import type { Laboratory } from './laboratory.ts';
+import { restore } from './restore.ts';
+import { runPhase, type Disturb, type Ended, type Phase } from './run.ts';
+import { SCENARIO, type Prepare } from './scenarios.ts';
+import type { Variant } from './variants.ts';
+import { KillableWorker } from './worker.ts';
+
+export interface Mode {
+  readonly variant?: Variant;
+  /** Armed at the beginning of the nth phase. */
+  readonly faults?: (phase: number) => readonly FaultInput[];
+  readonly disturb?: (phase: number, worker: KillableWorker) => Disturb;
+  readonly phases?: readonly (readonly Prepare[])[];
+}
+
+let runs = 0;
+
+/** Ends with the first phase of which an operation fails. */
+export async function runScenario(lab: Laboratory, mode: Mode = {}): Promise<readonly Phase[]> {
+  const { variant, faults, disturb, phases = SCENARIO } = mode;
+  await withWorker('plain', () => restore(lab));
+  return withWorker(variant, async (worker) => {
+    const ground = await lab.front.inventory();
+    const done: Phase[] = [];
+    for (const [n, prepares] of phases.entries()) {
+      const run = `${process.pid}-${++runs}`;
+      const starts = await Promise.all(prepares.map((prepare) => prepare(lab, run)));
+      await lab.front.fault(faults?.(n) ?? []);
+      const phase = await runPhase(lab, starts, ground, disturb?.(n, worker));
+      await lab.front.clearFaults();
+      done.push(phase);
+      if (phase.ended.some(({ failure }) => failure !== undefined)) break;
+    }
+    return done;
+  });
+}
+
+export async function withWorker<T>(
+  variant: Variant | undefined,
+  body: (worker: KillableWorker) => Promise<T>,
+): Promise<T> {
+  const worker = new KillableWorker(variant);
+  await worker.start();
+  try {
+    return await body(worker);
+  } finally {
+    await worker.stop();
+  }
+}
+
+/** What distinguishes a disturbed run from an undisturbed one, a line each; empty when it came to the same. */
+export function problems(expected: readonly Phase[], actual: readonly Phase[]): string[] {
+  return actual.flatMap(({ ended, endState }, n) => {
+    const failed = ended.some(({ failure }) => failure !== undefined);
+    const different = differences(expected[n]?.endState ?? [], endState);
+    return [
+      ...ended.flatMap((one, m) => problemsOf(expected[n]?.ended[m], one)),
+      // What a failed operation has not made is no news.
+      ...different.filter((line) => !failed || line.startsWith(SURPLUS)),
+    ];
+  });
+}
+
+function problemsOf(expected: Ended | undefined, { type, failure, result, record }: Ended): string[] {
+  if (failure !== undefined) return [`${type} failed: ${failure}`];
+  const said = (what: string, before: unknown, now: unknown) =>
+    before === now ? [] : [`${type} ended with ${what} ${now}, undisturbed with ${before}`];
+  return [
+    ...said('result', expected?.result, result),
+    ...said('outcome', expected?.record?.outcome, record?.outcome),
+    ...said('steps', stepsOf(expected), stepsOf({ record })),
+  ];
+}
+
+/** Steps and their states; they end in another order each time. */
+const stepsOf = (ended: Pick<Ended, 'record'> | undefined): string =>
+  (ended?.record?.steps ?? [])
+    .map(({ step, state }) => withoutDrawn(`${step} ${state}`))
+    .toSorted()
+    .join(', ');
