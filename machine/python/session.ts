@@ -64,7 +64,9 @@ class Session:
         try:
             result = {"ok": True, **work()}
         except Exception as error:
-            for line in traceback.format_exc().splitlines():
+            # What is raised here on purpose says what it is; a stack is for what nobody expected.
+            expected = isinstance(error, RuntimeError)
+            for line in str(error).splitlines() if expected else traceback.format_exc().splitlines():
                 self.say(line)
             result = {"ok": False, "error": str(error) or type(error).__name__, "lastLines": self.lines[-20:]}
         result["seconds"] = round(time.monotonic() - self.started, 1)
