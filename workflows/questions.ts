@@ -37,11 +37,14 @@ async function askAboutFailure(operation: Operation, step: string, error: Tempor
   if (input.actor.startsWith('schedule:')) return 'roll-back';
   return operation.ask({
     id: account.nextQuestionId(),
-    text: `"${step}" failed: ${rootMessage(error)}`.slice(0, 2_000),
+    text: `"${step}" failed: ${firstLine(rootMessage(error))}`.slice(0, 500),
     choices: ['retry', 'roll-back', 'keep'],
     default: defaultOnFailure(),
   });
 }
+
+/** What follows is evidence, such as a machine's last words; the step's error keeps all of it. */
+const firstLine = (message: string): string => message.split('\n')[0] ?? '';
 
 /** Creations roll back, destruction stops and keeps: the table of operations says which. */
 function defaultOnFailure(): OperationRow['onFailure'] {
