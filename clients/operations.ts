@@ -7,7 +7,7 @@ import type {
   WorkflowHandle,
   WorkflowIdConflictPolicy,
 } from '@temporalio/client';
-import { QUEUES, SEARCH_ATTRIBUTES } from '../domain/operations.ts';
+import { operations, QUEUES, SEARCH_ATTRIBUTES } from '../domain/operations.ts';
 import type { OperationType } from '../domain/operations.ts';
 import { ClientError, EXIT } from './errors.ts';
 
@@ -45,6 +45,9 @@ export async function startOperation(client: Client, start: Start): Promise<Work
       taskQueue: QUEUES.workflows,
       workflowId: start.id,
       workflowIdConflictPolicy: start.whenRunning,
+      // What the Temporal UI shows of it beside its history.
+      staticSummary: operations[start.type].summary,
+      staticDetails: detailsOf(start.input),
       args: [start.input],
     });
   } catch (error) {
@@ -54,6 +57,10 @@ export async function startOperation(client: Client, start: Start): Promise<Work
     });
   }
 }
+
+/** Who asked and why, as Markdown. */
+const detailsOf = ({ actor: who, reason }: Start['input']): string =>
+  [`started by ${String(who)}`, reason ? `: ${String(reason)}` : ''].join('');
 
 export interface OperationFilter {
   readonly zone?: string | undefined;
