@@ -97,8 +97,9 @@ class PlainScreen implements Screen {
   #step(step: StepView): void {
     if (step.state === 'waiting' || this.#states.get(step.step) === step.state) return;
     this.#states.set(step.step, step.state);
+    const ended = step.state === 'done' || step.state === 'failed';
     const took =
-      step.startedAt !== undefined && step.endedAt !== undefined
+      ended && step.startedAt !== undefined && step.endedAt !== undefined
         ? `  ${duration(Date.parse(step.endedAt) - Date.parse(step.startedAt))}`
         : '';
     const what = step.summary === step.step ? '' : `  ${step.summary}`;

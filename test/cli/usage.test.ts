@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { symlinkSync } from 'node:fs';
+import { existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { freshPerson, zonewright } from './cli.ts';
@@ -88,4 +88,15 @@ test('the command works through a link, as npm installs it', (t) => {
     encoding: 'utf8',
   });
   assert.equal((JSON.parse(output) as { state: string }).state, 'down');
+});
+
+test('start with a wrong file starts nothing', async (t) => {
+  const { folder, env } = freshPerson(t);
+  const { code, stderr } = await zonewright(['start', '--file', join(folder, 'none.yaml')], { env });
+  assert.equal(code, 2);
+  assert.match(
+    stderr,
+    /^error: Cannot use the zone specification\n {2}file: .* — expected a file that exists/,
+  );
+  assert.ok(!existsSync(env['ZONEWRIGHT_SANDBOX_HOME'] ?? ''));
 });
