@@ -5,6 +5,7 @@ import type { Access } from './access.ts';
 import { AwsError } from './call.ts';
 import type { Faults } from './faults.ts';
 import type { Identities, Identity } from './identity.ts';
+import { errorCodeOf } from './refusal.ts';
 import { s3Operation } from './s3-operations.ts';
 import type { S3Operation } from './s3-operations.ts';
 import type { S3Server } from './s3-server.ts';
@@ -74,7 +75,11 @@ export async function answerS3(
   await refuseUnlisted(parts.access, identity, operation, answer);
   passage.status = answer.statusCode ?? 502;
   response.writeHead(passage.status, responseHeaders(answer, passage.id));
-  await pipeline(answer, response);
+  if (passage.status < 400) return pipeline(answer, response);
+  const refusal = await readAll(answer);
+  const code = errorCodeOf(refusal.toString());
+  if (code !== undefined) passage.code = code;
+  response.end(refusal);
 }
 
 function verify(

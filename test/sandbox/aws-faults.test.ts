@@ -157,6 +157,7 @@ test('the inventory lists what exists, and the control endpoint refuses what it 
   const id = await createVpc();
   const inventory = (await front.get('inventory')) as InventoryItem[];
   assert.ok(inventory.some((item) => item.kind === 'vpc' && item.id === id));
+  assert.ok(inventory.some((item) => item.kind === 'bucket' && item.id === Bucket));
   assert.ok(
     inventory.some((item) => item.kind === 's3-prefix' && item.parent === Bucket && item.count === 1),
   );

@@ -125,6 +125,7 @@ test('the log names each call with its operation, status and error, and no secre
   const calls = (await front.get('calls')) as Array<Record<string, unknown>>;
   const last = calls.at(-1)!;
   assert.deepEqual([last['service'], last['action'], last['status']], ['s3', 'GetObject', 404]);
+  assert.ok(Number(last['ms']) >= 0 && last['error'] === 'NoSuchKey');
   assert.equal(JSON.stringify(calls).includes('secret-of'), false);
 });
 

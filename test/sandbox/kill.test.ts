@@ -1,4 +1,4 @@
-/** A whole sandbox of its own, beside whichever others this computer runs, that dies with machines running in it. */
+/** Two whole sandboxes on one computer, of which one dies with machines running in it. */
 import assert from 'node:assert/strict';
 import { existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,12 +26,14 @@ import { until } from './aws-front.ts';
 
 const FOLDER = '/var/lib/zonewright';
 let home: string;
+let other: string;
 before(() => {
   mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
-  home = join(mkdtempSync(join(FOLDER, 'kill-')), 'sandbox');
+  const folder = mkdtempSync(join(FOLDER, 'kill-'));
+  [home, other] = [join(folder, 'sandbox'), join(folder, 'other')];
 });
 after(async () => {
-  await reset({ home });
+  for (const each of [home, other]) await reset({ home: each });
   rmSync(join(home, '..'), { recursive: true });
 });
 
@@ -73,7 +75,7 @@ function makeContainerCgroups(instances: readonly string[]): void {
 }
 
 /** What the kernel shows of the sandbox, asked in other ways than the sandbox itself does. */
-async function traces({ addresses: { index } }: SandboxState, instances: readonly string[]) {
+async function traces(home: string, { addresses: { index } }: SandboxState, instances: readonly string[]) {
   const lines = async (command: string, ...args: string[]) =>
     (await runCommand(command, args)).split('\n').filter(Boolean);
   const ours = new RegExp(`\\bzw${index}\\b`);
@@ -96,14 +98,15 @@ async function traces({ addresses: { index } }: SandboxState, instances: readonl
   };
 }
 
-test('down leaves nothing of a sandbox whose processes were all killed with machines running', async () => {
+test('down leaves nothing of a sandbox whose processes were all killed with machines running, and another alone', async () => {
   const state = await up({ home });
+  const beside = await up({ home: other, workers: [] });
   assert.equal((await status({ home })).state, 'up');
   const instances = await bootMachines(state);
   makeContainerCgroups(instances);
   const folder = machinesFolder(home);
   assert.deepEqual(readdirSync(folder).toSorted(), instances.toSorted());
-  const found = await traces(state, instances);
+  const found = await traces(home, state, instances);
   for (const kind of ['namespaces', 'links', 'routes', 'tables', 'commands', 'machines'] as const)
     assert.ok(found[kind] > 0, `a sandbox that is up has ${kind}`);
 
@@ -124,8 +127,12 @@ test('down leaves nothing of a sandbox whose processes were all killed with mach
   assert.equal(await down({ home }), true);
 
   const nothing = Object.fromEntries(Object.keys(found).map((kind) => [kind, 0]));
-  assert.deepEqual(await traces(state, instances), nothing);
+  assert.deepEqual(await traces(home, state, instances), nothing);
   assert.deepEqual(await findLeftovers({ home, index, instances }), []);
   assert.equal(reservedIndex(home), undefined);
   assert.deepEqual(readdirSync(home), ['images']);
+  const { state: is, inventory } = await status({ home: other });
+  assert.equal(is, 'up');
+  assert.ok(Array.isArray(inventory) && !inventory.some(({ kind }) => kind === 'instance'));
+  assert.ok((await traces(other, beside, [])).namespaces > 0, 'its network is there');
 });

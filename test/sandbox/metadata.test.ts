@@ -69,6 +69,7 @@ describe('IMDSv2', () => {
     return Buffer.from(found.body).toString();
   };
 
+  // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
   test('a session starts with PUT and a lifetime between a second and six hours', async () => {
     const granted = await ask('PUT', '/latest/api/token', { [TTL]: '21600' });
     assert.equal(granted.status, 200);
@@ -84,6 +85,7 @@ describe('IMDSv2', () => {
     );
   });
 
+  // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-returns.html
   test('nothing is said without a token, with one of another instance, or with an old one', async () => {
     let now = 0;
     const aging = new SessionTokens(() => now);
@@ -109,6 +111,7 @@ describe('IMDSv2', () => {
     }
   });
 
+  // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
   test('folders list their entries with and without a slash at the end', async () => {
     for (const path of ['/latest/meta-data', '/latest/meta-data/', '/2021-03-23/meta-data/']) {
       const entries = (await body(path)).split('\n');
@@ -121,6 +124,8 @@ describe('IMDSv2', () => {
     assert.match(await body('/'), /^latest$/m);
   });
 
+  // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html
+  // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html
   test('leaves say what EC2 says of the instance', async () => {
     const base = '/2021-03-23/meta-data';
     assert.equal(await body(`${base}/instance-id`), 'i-a');
@@ -151,16 +156,19 @@ describe('IMDSv2', () => {
     assert.equal((await ask('GET', '/latest/meta-data/public-ipv4', session, from)).status, 404);
   });
 
+  // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html
   test('user data come as the bytes that were given', async () => {
     const userData = Uint8Array.from([0, 255, 10, 128]);
     assert.deepEqual((await get('/latest/user-data', { userData })).body, userData);
   });
 
+  // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html
   test('tags are listed and found by key, spaces included', async () => {
     assert.equal(await body('/latest/meta-data/tags/instance/'), 'Name\nzone role');
     assert.equal(await body('/latest/meta-data/tags/instance/zone%20role'), 'director');
   });
 
+  // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html
   test('a role’s credentials are handed out in the form the SDK reads', async () => {
     const base = '/latest/meta-data/iam/security-credentials/';
     assert.equal(await body(base), 'zone01-director');
@@ -200,6 +208,7 @@ describe('the service in a VPC', { skip: process.getuid?.() !== 0 && 'needs root
     await network.destroy();
   });
 
+  // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
   test('instances are told apart by address, and groups do not filter it', async () => {
     for (const [name, id] of [
       ['a', 'i-a'],
@@ -219,6 +228,7 @@ describe('the service in a VPC', { skip: process.getuid?.() !== 0 && 'needs root
     await from(namespace, ['ip', 'addr', 'del', '172.16.0.70/32', 'dev', 'lo']);
   });
 
+  // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceMetadataOptionsRequest.html: HttpPutResponseHopLimit
   test('answers travel as many hops as the instance allows', async () => {
     await nest(network.machineNamespace('eni-a'), nested);
     const inside = `/run/netns/${nested}`;

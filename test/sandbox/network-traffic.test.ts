@@ -57,12 +57,14 @@ describe('traffic of a sandbox', { skip: process.getuid?.() !== 0 && 'needs root
     assert.equal(await succeeds(HERE, ['ip', 'link', 'show', `zw${ADDRESSES.index}`]), false);
   });
 
+  // https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html
   test('groups refuse what no rule names, between subnets and inside one', async () => {
     await network.apply(model());
     assert.equal(await refusedFrom(at('a'), 'http://172.16.0.70'), undefined);
     assert.equal(await refusedFrom(at('b'), 'http://172.16.0.71'), undefined);
   });
 
+  // https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html
   test('a rule that names a group admits its members, and replies pass', async () => {
     await network.apply(withIngress(tcp(80, { securityGroupId: 'sg-one' })));
     assert.equal(await fetchFrom(at('a'), 'http://172.16.0.70'), '172.16.0.10');
@@ -78,6 +80,7 @@ describe('traffic of a sandbox', { skip: process.getuid?.() !== 0 && 'needs root
     assert.equal(await refusedFrom(at('a'), 'http://172.16.0.71'), undefined);
   });
 
+  // https://docs.aws.amazon.com/vpc/latest/userguide/vpc-eips.html
   test('the computer enters by an Elastic IP, and only there', async () => {
     await network.apply(withIngress(tcp(80, { cidr: '0.0.0.0/0' })));
     assert.equal(await fetchFrom(HERE, 'http://198.19.30.10'), ADDRESSES.computer);
@@ -104,6 +107,7 @@ describe('traffic of a sandbox', { skip: process.getuid?.() !== 0 && 'needs root
     served.close();
   });
 
+  // https://docs.aws.amazon.com/vpc/latest/userguide/vpc-nat-gateway.html
   test('a NAT gateway lends its address once it is available', async () => {
     const gateway = {
       id: 'nat-one',
@@ -123,6 +127,7 @@ describe('traffic of a sandbox', { skip: process.getuid?.() !== 0 && 'needs root
     assert.equal(await refusedFrom(at('b'), 'http://198.19.30.10'), undefined);
   });
 
+  // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyNetworkInterfaceAttribute.html: SourceDestCheck
   test('a pod range is reached by its interface, once source/destination check is off', async () => {
     const routes = [{ destination: '10.200.1.0/24', target: { kind: 'interface', id: 'eni-b' } as const }];
     const routeTables = ['rtb-public', 'rtb-private'].map((id) => ({ id, vpcId: 'vpc-one', routes }));
@@ -138,6 +143,7 @@ describe('traffic of a sandbox', { skip: process.getuid?.() !== 0 && 'needs root
     assert.equal(await fetchFrom(at('b'), 'http://172.16.0.71', '--interface', POD), POD);
   });
 
+  // https://docs.aws.amazon.com/vpc/latest/userguide/how-it-works.html
   test('another VPC is reached by Elastic IPs only', async () => {
     const one = withIngress(tcp(80, { cidr: '0.0.0.0/0' }));
     const two = {
@@ -167,6 +173,7 @@ describe('traffic of a sandbox', { skip: process.getuid?.() !== 0 && 'needs root
     assert.equal((await namespacesOf(ADDRESSES.index)).includes('zw15-vpc-two'), false);
   });
 
+  // https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
   test('the resolver answers at 169.254.169.253 and base + 2, from any subnet, past the groups', async () => {
     const script = `const s = require('dgram').createSocket('udp4');
       s.on('message', (m, r) => s.send('answer', r.port, r.address)).bind(53, '198.18.255.54', () => console.log('up'))`;

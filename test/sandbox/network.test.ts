@@ -56,6 +56,7 @@ describe('addresses', () => {
 });
 
 describe('routes', () => {
+  // https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html
   test('lead to gateways that are attached', () => {
     const route = { destination: '0.0.0.0/0', target: { kind: 'internet-gateway' } } as const;
     assert.match(withRoute(route)[0] ?? '', /^route replace 0\.0\.0\.0\/0 via 100\.\S+ dev inet0 onlink/);
@@ -78,6 +79,7 @@ describe('routes', () => {
     assert.match(through({ subnetId: 'subnet-private' }), /blackhole/);
   });
 
+  // https://docs.aws.amazon.com/vpc/latest/userguide/subnet-route-tables.html
   test('inside the VPC never win over the local one', () => {
     const route = { destination: '172.16.0.0/26', target: { kind: 'blackhole' } } as const;
     assert.deepEqual(withRoute(route), []);
