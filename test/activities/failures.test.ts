@@ -41,7 +41,8 @@ suite('failures of activities', () => {
       [Object.assign(new Error('tls'), { code: 'CERT_HAS_EXPIRED' }), 'CloudUnavailable'],
       [new ApiException(409, 'conflict', '{"reason":"Conflict"}', {}), 'NotYet'],
       [new ApiException(429, 'slow', '{}', {}), 'CloudUnavailable'],
-      [new ApiException(403, 'no', 'not json', {}), 'CloudRefused, final'],
+      [new ApiException(403, 'no', 'not json', {}), 'NotYet'],
+      [new ApiException(422, 'no', 'not json', {}), 'CloudRefused, final'],
       [new ZonewrightError('GateFailed', 'no'), 'GateFailed, final'],
       [new TypeError('x is not a function'), 'TypeError'],
     ];
