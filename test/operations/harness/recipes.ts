@@ -12,11 +12,21 @@ import type { Laboratory } from './laboratory.ts';
 import { runPhase, type Start } from './run.ts';
 
 /** A bake that nobody asked for before: a file with a text of its own, no packages, no tools. */
-export async function smallBake(lab: Laboratory, text: string): Promise<Start> {
+export const smallBake = (lab: Laboratory, text: string): Promise<Start> => bakeOf(lab, text, {});
+
+/** The same with a builder that gives up. */
+export const failingBake = (lab: Laboratory, text: string): Promise<Start> =>
+  bakeOf(lab, text, { install: 'install.sh' });
+
+async function bakeOf(lab: Laboratory, text: string, more: { readonly install?: string }): Promise<Start> {
   const folder = mkdtempSync(join(tmpdir(), 'zonewright-recipe-'));
   try {
     writeFileSync(join(folder, 'text'), `${text}\n`);
+    writeFileSync(join(folder, 'install.sh'), '#!/bin/sh\necho this recipe cannot be installed\nexit 7\n', {
+      mode: 0o755,
+    });
     const recipe = {
+      ...more,
       name: 'small',
       instanceType: 't3.small',
       files: [{ to: '/etc/zonewright-text', path: 'text' }],

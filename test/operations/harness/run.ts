@@ -17,6 +17,8 @@ export interface Start {
   readonly input: Readonly<Record<string, unknown>>;
   /** Names that differ from run to run, in ids and tags of what it makes. */
   readonly own: readonly string[];
+  /** How long it waits before its first step; absent: not at all. */
+  readonly startDelayMs?: number;
 }
 
 export interface Ended {
@@ -80,11 +82,15 @@ export async function runPhase(
   };
 }
 
-const begin = ({ temporal }: Laboratory, { type, workflowId, input }: Start): Promise<WorkflowHandle> =>
+const begin = (
+  { temporal }: Laboratory,
+  { type, workflowId, input, startDelayMs }: Start,
+): Promise<WorkflowHandle> =>
   temporal.workflow.start(type, {
     taskQueue: QUEUES.workflows,
     workflowId,
     workflowTaskTimeout: TASK_TIMEOUT,
+    ...(startDelayMs === undefined ? {} : { startDelay: startDelayMs }),
     args: [input],
   });
 

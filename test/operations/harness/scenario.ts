@@ -66,7 +66,7 @@ export function problems(expected: readonly Phase[], actual: readonly Phase[]): 
 
 function problemsOf(expected: Ended | undefined, { type, failure, result, record }: Ended): string[] {
   if (failure !== undefined) return [`${type} failed: ${failure}`];
-  const said = (what: string, before: unknown, now: unknown) =>
+  const said = (what: string, before = '', now = '') =>
     before === now ? [] : [`${type} ended with ${what} ${now}, undisturbed with ${before}`];
   return [
     ...said('result', expected?.result, result),

@@ -7,7 +7,7 @@ import { readManifest } from '../../../clients/zones/manifests.ts';
 import { readZoneSpec } from '../../../clients/zones/read-spec.ts';
 import { destroyHash } from '../../../domain/zone/destroy.ts';
 import { planZone, zoneFactsSchema } from '../../../domain/zone/plan.ts';
-import { zoneName } from '../../../domain/zone/spec.ts';
+import { zoneName, type ZoneSpec } from '../../../domain/zone/spec.ts';
 import { nodeUserData } from '../../../machine/node-user-data.ts';
 import type { Laboratory } from './laboratory.ts';
 import { smallBake, zoneImage } from './recipes.ts';
@@ -20,7 +20,10 @@ export type Prepare = (lab: Laboratory, run: string) => Promise<Start>;
  * Operations in phases: those of one phase run side by side. They lead from an empty account to one that holds but
  * images and records. A later operation is one more word here, and how to start it below.
  */
-export const SCENARIO: readonly (readonly Prepare[])[] = [[createZone, smallBake], [destroyZone]];
+export const SCENARIO: readonly (readonly Prepare[])[] = [
+  [(lab, run) => createZone(lab, run), smallBake],
+  [destroyZone],
+];
 
 /** Takes away what the scenario leaves. */
 export const clearImages = ({ context }: Laboratory): Promise<void> =>
@@ -31,10 +34,16 @@ export const clearImages = ({ context }: Laboratory): Promise<void> =>
 
 const ZONE_FILE = join(import.meta.dirname, '../../../examples/zone.yaml');
 
-export async function createZone(lab: Laboratory, run: string): Promise<Start> {
+export const createZone: Prepare = (lab, run) => creation(lab, run, {});
+
+/** A zone beside that of the example. */
+export const createOtherZone: Prepare = (lab, run) => creation(lab, run, { zone: 9 });
+
+async function creation(lab: Laboratory, run: string, other: Partial<ZoneSpec>): Promise<Start> {
   const { context, state } = lab;
   const { temporal, environment, store } = context;
-  const [{ spec }, imageId] = await Promise.all([readZoneSpec(ZONE_FILE), zoneImage(lab)]);
+  const [read, imageId] = await Promise.all([readZoneSpec(ZONE_FILE), zoneImage(lab)]);
+  const spec = { ...read.spec, ...other };
   const parents = await withAws(context, ({ route53 }) =>
     route53.send(new ListHostedZonesByNameCommand({ DNSName: environment.domain })),
   );
@@ -48,7 +57,7 @@ export async function createZone(lab: Laboratory, run: string): Promise<Start> {
   const plan = planZone(spec, facts, nodeUserData);
   return {
     type: 'CreateZone',
-    workflowId: `harness-create-${run}`,
+    workflowId: `harness-create-${plan.zone}-${run}`,
     own: [plan.zone, plan.hash.slice(0, 8), run],
     input: {
       ...{ actor: 'harness', onFailure: 'roll-back', approvedPlan: plan.hash },
