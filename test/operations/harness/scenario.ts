@@ -25,8 +25,8 @@ export async function runScenario(lab: Laboratory, mode: Mode = {}): Promise<rea
   return withWorker(variant, async (worker) => {
     const ground = await lab.front.inventory();
     const done: Phase[] = [];
+    const run = `${process.pid}-${++runs}`;
     for (const [n, prepares] of phases.entries()) {
-      const run = `${process.pid}-${++runs}`;
       const starts = await Promise.all(prepares.map((prepare) => prepare(lab, run)));
       await lab.front.fault(faults?.(n) ?? []);
       const phase = await runPhase(lab, starts, ground, disturb?.(n, worker));
