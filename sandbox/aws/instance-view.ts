@@ -1,6 +1,6 @@
 /** How an instance is described: the emulator's record, with the life that the front leads for it. */
-import { STATE_CODES } from './instances.ts';
-import type { InstanceRecord } from './instances.ts';
+import { STATE_CODES } from './instance-record.ts';
+import type { InstanceRecord } from './instance-record.ts';
 import type { World } from './world.ts';
 import { itemsOf, objectOf } from './xml.ts';
 import type { XmlObject } from './xml.ts';

@@ -2,12 +2,15 @@
 import { join } from 'node:path';
 import { openDns } from '../dns/open-dns.ts';
 import { openMachines } from '../machines/machines.ts';
+import type { Machines } from '../machines/model.ts';
 import { openMetadata } from '../machines/metadata/metadata.ts';
 import { obtainSourceImage } from '../machines/source-image.ts';
 import { AWS_SERVICE_ADDRESS, TEMPORAL_SERVICE_ADDRESS } from '../network/model.ts';
+import type { Network, ObservableNetwork } from '../network/model.ts';
 import { openNetwork } from '../network/network.ts';
 import { openRelay } from '../network/relay.ts';
 import { readFrontSettings, readState } from '../state.ts';
+import type { FrontSettings, SandboxState } from '../state.ts';
 import { cacheRoot } from '../toolchain/cache.ts';
 import { obtain } from '../toolchain/index.ts';
 import { openFront } from './open-front.ts';
@@ -42,42 +45,18 @@ async function open(folder: string): Promise<void> {
   const state = readState(folder);
   if (state === undefined)
     throw new Error(`Cannot start the front: expected "${join(folder, 'sandbox.json')}"`);
-  const settings = readFrontSettings(folder) as ReturnType<typeof readFrontSettings> & {
-    readonly iamDelayMs?: number;
-  };
-  const { addresses, region, accountId } = state;
-  const endpoint = new URL(state.awsEndpoint);
-  const [temporalHost = '', temporalPort = ''] = state.temporalAddress.split(':');
-  const network = await openNetwork({
-    addresses,
-    awsEndpoint: { host: endpoint.hostname, port: Number(endpoint.port) },
-    temporal: { host: addresses.computer, port: Number(temporalPort) },
-  });
-  closers.push(() => network.destroy());
-  const temporal = { host: temporalHost, port: Number(temporalPort) };
-  const relay = await openRelay({ ...temporal, host: addresses.computer }, temporal);
-  closers.push(() => relay.close());
+  const settings = readFrontSettings(folder);
+  const network = await openSandboxNetwork(state);
   const machines = await openMachines({ home: folder, network });
   closers.push(() => machines.destroy());
-  const iamMs = Number(process.env['ZONEWRIGHT_SANDBOX_IAM_DELAY_MS'] ?? settings.iamDelayMs ?? Number.NaN);
-  const options: FrontOptions = {
-    ...{ home: folder, region, accountId, addresses, network, machines, motoUrl: settings.motoUrl },
-    admin: { accessKeyId: state.accessKeyId, secretAccessKey: state.secretAccessKey },
-    s3: {
-      url: settings.s3Url,
-      accessKeyId: settings.s3RootAccessKey,
-      secretAccessKey: settings.s3RootSecretKey,
-    },
-    ...(Number.isNaN(iamMs) ? {} : { delays: { iamMs } }),
-  };
-  const front = await openFront(options);
+  const front = await openFront(frontOptions(folder, state, settings, network, machines));
   closers.push(() => front.close());
   const metadata = await openMetadata({ network, source: front.metadata });
   closers.push(() => metadata.close());
   const dns = await openDns({
     ...{ home: folder, namespace: network.internetNamespace(), route53: front.route53 },
     ...{ coredns: await obtain('coredns'), unbound: await obtain('unbound') },
-    ...{ domains: [state.environmentDomain], resolver: addresses.resolver },
+    ...{ domains: [state.environmentDomain], resolver: state.addresses.resolver },
   });
   closers.push(() => dns.close());
   front.onDomain(async (domain) => dns.register(domain));
@@ -89,4 +68,35 @@ async function open(folder: string): Promise<void> {
   front.registerSourceImage(state.sourceImageName, image);
   // Whoever waits for the front finds everything there once it answers.
   for (const { host, port } of settings.listen) await front.listen(host, port);
+}
+
+/** The network, and the relay by which machines reach Temporal on the computer. */
+async function openSandboxNetwork(state: SandboxState): Promise<ObservableNetwork> {
+  const { addresses } = state;
+  const endpoint = new URL(state.awsEndpoint);
+  const [host = '', port = ''] = state.temporalAddress.split(':');
+  const temporal = { host, port: Number(port) };
+  const relayed = { ...temporal, host: addresses.computer };
+  const awsEndpoint = { host: endpoint.hostname, port: Number(endpoint.port) };
+  const network = await openNetwork({ addresses, awsEndpoint, temporal: relayed });
+  closers.push(() => network.destroy());
+  const relay = await openRelay(relayed, temporal);
+  closers.push(() => relay.close());
+  return network;
+}
+
+function frontOptions(
+  folder: string,
+  { region, accountId, addresses, accessKeyId, secretAccessKey }: SandboxState,
+  { motoUrl, s3Url, s3RootAccessKey, s3RootSecretKey }: FrontSettings,
+  network: Network,
+  machines: Machines,
+): FrontOptions {
+  const iamMs = process.env['ZONEWRIGHT_SANDBOX_IAM_DELAY_MS'];
+  return {
+    ...{ home: folder, region, accountId, addresses, network, machines, motoUrl },
+    admin: { accessKeyId, secretAccessKey },
+    s3: { url: s3Url, accessKeyId: s3RootAccessKey, secretAccessKey: s3RootSecretKey },
+    ...(iamMs === undefined ? {} : { delays: { iamMs: Number(iamMs) } }),
+  };
 }

@@ -2,7 +2,7 @@
  * States of NAT gateways over time, and their addresses: the emulator's are available at once and lie in no subnet.
  * https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html
  */
-import type { NatState } from './network-mirror.ts';
+import type { NatState } from './network-records.ts';
 import type { XmlValue } from './xml.ts';
 import { isObject } from './xml.ts';
 

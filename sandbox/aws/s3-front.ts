@@ -5,6 +5,7 @@ import type { Access } from './access.ts';
 import { AwsError } from './call.ts';
 import type { Faults } from './faults.ts';
 import type { Identities, Identity } from './identity.ts';
+import type { Passage } from './passage.ts';
 import { errorCodeOf } from './refusal.ts';
 import { s3Operation } from './s3-operations.ts';
 import type { S3Operation } from './s3-operations.ts';
@@ -15,7 +16,11 @@ import { UNSIGNED_PAYLOAD } from './signature.ts';
 import type { SignatureClaim } from './signature.ts';
 import { strike } from './striking.ts';
 import { parseXml } from './xml.ts';
-import type { Passage } from './server.ts';
+
+interface KeptAnswer {
+  readonly status: number;
+  readonly body: string;
+}
 
 export interface S3Parts {
   readonly identities: Identities;
@@ -64,6 +69,17 @@ export async function answerS3(
       await new Promise((resolve) => discarded.once('close', resolve));
     },
   });
+  await reply(parts, passage, operation, answer, response);
+}
+
+/** What a setting that is kept here, or the S3 server, answers. */
+async function reply(
+  parts: S3Parts,
+  passage: Passage,
+  operation: S3Operation,
+  answer: KeptAnswer | IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   if ('body' in answer) {
     passage.status = answer.status;
     response
@@ -72,7 +88,7 @@ export async function answerS3(
     return;
   }
   if (operation.name === 'DeleteBucket' && answer.statusCode === 204) parts.settings.forget(operation.bucket);
-  await refuseUnlisted(parts.access, identity, operation, answer);
+  await refuseUnlisted(parts.access, passage.identity, operation, answer);
   passage.status = answer.statusCode ?? 502;
   response.writeHead(passage.status, responseHeaders(answer, passage.id));
   if (passage.status < 400) return pipeline(answer, response);
@@ -113,7 +129,7 @@ async function keptSetting(
   method: string,
   setting: string,
   body: Buffer,
-): Promise<{ status: number; body: string }> {
+): Promise<KeptAnswer> {
   const head = await parts.server.ask({
     method: 'HEAD',
     path: `/${bucket}`,
@@ -127,11 +143,17 @@ async function keptSetting(
 /** Whoever may not list a bucket is not told which objects are missing: 403 instead of 404. */
 async function refuseUnlisted(
   access: Access,
-  identity: Identity,
+  identity: Identity | undefined,
   operation: S3Operation,
   answer: IncomingMessage,
 ): Promise<void> {
-  if (identity.kind === 'admin' || answer.statusCode !== 404 || operation.key === '') return;
+  if (
+    identity === undefined ||
+    identity.kind === 'admin' ||
+    answer.statusCode !== 404 ||
+    operation.key === ''
+  )
+    return;
   const need = { action: 's3:ListBucket', resource: `arn:aws:s3:::${operation.bucket}` };
   if ((await access.verdict(identity, need, { 's3:prefix': operation.key })) === 'allowed') return;
   answer.resume();

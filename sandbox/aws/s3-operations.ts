@@ -96,42 +96,33 @@ function objectOperation(
         arn,
       ]);
   }
-  const upload = query.has('uploadId');
-  const source = headers['x-amz-copy-source'];
-  const copy = typeof source === 'string' ? [copyNeed(source)] : [];
-  if (method === 'POST' && query.has('uploads')) {
-    return operation('CreateMultipartUpload', bucket, key, ['s3:PutObject', arn]);
-  }
-  if (method === 'POST' && upload)
-    return operation('CompleteMultipartUpload', bucket, key, ['s3:PutObject', arn]);
-  if (method === 'PUT' && upload) {
-    const name = copy.length > 0 ? 'UploadPartCopy' : 'UploadPart';
-    return operation(name, bucket, key, ['s3:PutObject', arn], ...copy);
-  }
-  if (method === 'PUT') {
-    return operation(
-      copy.length > 0 ? 'CopyObject' : 'PutObject',
-      bucket,
-      key,
-      ['s3:PutObject', arn],
-      ...copy,
-    );
-  }
-  if (method === 'DELETE' && upload) {
-    return operation('AbortMultipartUpload', bucket, key, ['s3:AbortMultipartUpload', arn]);
-  }
-  if (method === 'DELETE') return operation('DeleteObject', bucket, key, [`s3:DeleteObject${version}`, arn]);
-  if (upload) return operation('ListParts', bucket, key, ['s3:ListMultipartUploadParts', arn]);
-  return operation(method === 'HEAD' ? 'HeadObject' : 'GetObject', bucket, key, [
-    `s3:GetObject${version}`,
-    arn,
-  ]);
+  const copy = copyNeeds(headers['x-amz-copy-source']);
+  const on = (name: string, action: string, ...more: Array<[string, string]>): S3Operation =>
+    operation(name, bucket, key, [action, arn], ...more);
+  if (query.has('uploadId')) return uploadOperation(method, on, copy);
+  if (method === 'POST' && query.has('uploads')) return on('CreateMultipartUpload', 's3:PutObject');
+  if (method === 'PUT') return on(copy.length > 0 ? 'CopyObject' : 'PutObject', 's3:PutObject', ...copy);
+  if (method === 'DELETE') return on('DeleteObject', `s3:DeleteObject${version}`);
+  return on(method === 'HEAD' ? 'HeadObject' : 'GetObject', `s3:GetObject${version}`);
 }
 
-function copyNeed(source: string): [string, string] {
+function uploadOperation(
+  method: string,
+  on: (name: string, action: string, ...more: Array<[string, string]>) => S3Operation,
+  copy: Array<[string, string]>,
+): S3Operation {
+  if (method === 'POST') return on('CompleteMultipartUpload', 's3:PutObject');
+  if (method === 'PUT') return on(copy.length > 0 ? 'UploadPartCopy' : 'UploadPart', 's3:PutObject', ...copy);
+  if (method === 'DELETE') return on('AbortMultipartUpload', 's3:AbortMultipartUpload');
+  return on('ListParts', 's3:ListMultipartUploadParts');
+}
+
+/** What is copied must be readable. */
+function copyNeeds(source: string | string[] | undefined): Array<[string, string]> {
+  if (typeof source !== 'string') return [];
   const [path = '', query = ''] = source.replace(/^\//, '').split('?');
   const action = query.includes('versionId=') ? 's3:GetObjectVersion' : 's3:GetObject';
-  return [action, `arn:aws:s3:::${decodeURIComponent(path)}`];
+  return [[action, `arn:aws:s3:::${decodeURIComponent(path)}`]];
 }
 
 function operation(

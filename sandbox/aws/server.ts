@@ -8,34 +8,18 @@ import type { Access } from './access.ts';
 import type { CallLog } from './call-log.ts';
 import type { Faults } from './faults.ts';
 import type { Identities, Identity } from './identity.ts';
-import { renderRefusal } from './refusal.ts';
-import { routeAction } from './route53/actions.ts';
+import { readCall, refuse, send } from './passage.ts';
+import type { Passage } from './passage.ts';
 import { answerS3, readAll } from './s3-front.ts';
 import type { S3Parts } from './s3-front.ts';
 import { readClaim, sha256 } from './signature.ts';
-import type { SignatureClaim } from './signature.ts';
 import type { StaleReads } from './stale-reads.ts';
-import { NoAnswer, strike } from './striking.ts';
+import { strike } from './striking.ts';
 import type { World } from './world.ts';
-import { renderXml } from './xml.ts';
 import type { XmlObject } from './xml.ts';
 
 /** The front itself, where it looks something up. */
 const INTERNAL: Identity = { kind: 'admin', arn: 'internal', userId: 'internal' };
-
-/** What is known so far of a request under way. */
-export interface Passage {
-  readonly id: string;
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly startedAt: number;
-  service: string;
-  action: string;
-  status: number;
-  code?: string;
-  identity?: Identity;
-  fault: string | undefined;
-}
 
 export interface FrontParts {
   readonly world: World;
@@ -192,53 +176,4 @@ export class Front {
       ...(passage.fault === undefined ? {} : { fault: passage.fault }),
     });
   }
-}
-
-function readCall(
-  passage: Passage,
-  claim: SignatureClaim,
-  request: IncomingMessage,
-  body: Buffer,
-): Omit<Call, 'identity'> {
-  const form = String(request.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded');
-  const params = form ? new URLSearchParams(body.toString()) : new URLSearchParams();
-  const method = request.method ?? 'GET';
-  const target = String(request.headers['x-amz-target'] ?? '')
-    .split('.')
-    .at(-1);
-  const action =
-    params.get('Action') ??
-    (claim.service === 'route53' ? routeAction(method, passage.path) : undefined) ??
-    (target || `${method} ${passage.path}`);
-  const { id, path, query } = passage;
-  return { id, service: claim.service, action, method, path, query, headers: request.headers, body, params };
-}
-
-function send(answer: Answer, call: Pick<Call, 'id'>, response: ServerResponse): void {
-  const { 'content-type': type, ...headers } = answer.headers;
-  const body = answer.document === undefined ? answer.body : renderXml(answer.document);
-  const contentType = answer.document === undefined ? type : 'text/xml;charset=UTF-8';
-  const own = {
-    'x-amzn-requestid': call.id,
-    ...(contentType === undefined ? {} : { 'content-type': contentType }),
-  };
-  response.writeHead(answer.status, { ...headers, ...own }).end(body);
-}
-
-function refuse(passage: Passage, error: unknown, response: ServerResponse): void {
-  if (error instanceof NoAnswer) return;
-  const refusal =
-    error instanceof AwsError
-      ? error
-      : new AwsError('InternalError', `The front failed: ${String(error)}`, 500);
-  // A client that hangs up is no failure of the front.
-  if (!(error instanceof AwsError) && !response.destroyed) console.error(error);
-  passage.code = refusal.code;
-  passage.status = refusal.status;
-  if (response.headersSent || response.destroyed) {
-    response.destroy();
-    return;
-  }
-  const { status, headers, body } = renderRefusal(passage.service, refusal, passage.id);
-  response.writeHead(status, headers).end(response.req.method === 'HEAD' ? undefined : body);
 }

@@ -5,8 +5,8 @@
 import { AwsError, filtersOf, listOf, matchesPattern, setFilters } from '../call.ts';
 import type { Call, Filter, Rule } from '../call.ts';
 import { presentInstance, stateXml, stillSeen } from '../instance-view.ts';
-import { STATE_CODES } from '../instances.ts';
-import type { InstanceRecord } from '../instances.ts';
+import { STATE_CODES } from '../instance-record.ts';
+import type { InstanceRecord } from '../instance-record.ts';
 import type { World } from '../world.ts';
 import { itemsOf } from '../xml.ts';
 

@@ -5,7 +5,7 @@
 import { AwsError, ec2Answer, listOf } from '../call.ts';
 import type { Call, Rule } from '../call.ts';
 import { stateXml } from '../instance-view.ts';
-import type { InstanceRecord, InstanceState } from '../instances.ts';
+import type { InstanceRecord, InstanceState } from '../instance-record.ts';
 import type { World } from '../world.ts';
 import { textOf } from '../xml.ts';
 import { requireInstance } from './describe-instances.ts';

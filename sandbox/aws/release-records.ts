@@ -1,7 +1,7 @@
 /** The emulator's records of an instance: brought in line with what became of its machine. */
 import { AwsError } from './call.ts';
 import type { Emulator } from './emulator.ts';
-import type { InstanceRecord } from './instances.ts';
+import type { InstanceRecord } from './instance-record.ts';
 import { itemsOf, textOf } from './xml.ts';
 
 /**
