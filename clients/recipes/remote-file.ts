@@ -4,15 +4,16 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Readable, Transform } from 'node:stream';
-import { InvalidInput, ZonewrightError } from '../../domain/errors.ts';
+import { InvalidInput } from '../../domain/errors.ts';
 
-const CONNECT_TIMEOUT_MS = 60_000;
+/** Until the server begins to answer; how long a large file takes is not limited. */
+const ANSWER_TIMEOUT_MS = 60_000;
 
 /**
  * Path of a file with this checksum, fetched from its URL the first time.
  *
  * @param where how the recipe's entry is named in messages
- * @throws {InvalidInput} when what lies there has another checksum; nothing of it is kept
+ * @throws {InvalidInput} when nothing lies there, or something of another checksum; nothing of it is kept
  */
 export async function fetchRemoteFile(
   url: string,
@@ -26,7 +27,7 @@ export async function fetchRemoteFile(
   await mkdir(folder, { recursive: true });
   const partial = `${path}.${process.pid}.partial`;
   try {
-    const found = await download(url, partial);
+    const found = await download(url, partial, where);
     if (found !== sha256) {
       throw new InvalidInput('recipe', [
         { path: `${where}.sha256`, value: sha256, expected: `the checksum of ${url}, which is ${found}` },
@@ -39,10 +40,13 @@ export async function fetchRemoteFile(
   }
 }
 
-async function download(url: string, to: string): Promise<string> {
+async function download(url: string, to: string, where: string): Promise<string> {
   const hash = createHash('sha256');
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new Error('no answer')), ANSWER_TIMEOUT_MS);
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) });
+    const response = await fetch(url, { signal: late.signal });
+    clearTimeout(timer);
     if (!response.ok || !response.body) throw new Error(`status ${response.status}`);
     const hashing = new Transform({
       transform(chunk: Buffer, _encoding, done) {
@@ -52,7 +56,20 @@ async function download(url: string, to: string): Promise<string> {
     });
     await pipeline(Readable.fromWeb(response.body), hashing, createWriteStream(to, { mode: 0o600 }));
   } catch (cause) {
-    throw new ZonewrightError('CloudUnavailable', `Cannot fetch "${url}"`, { cause });
+    const issue = {
+      path: `${where}.url`,
+      value: url,
+      expected: `a file that can be fetched (${reason(cause)})`,
+    };
+    throw new InvalidInput('recipe', [issue], { cause });
+  } finally {
+    clearTimeout(timer);
   }
   return hash.digest('hex');
+}
+
+/** Why it could not be fetched: `fetch` itself only says that it failed. */
+function reason(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error ? cause.message : message;
 }
