@@ -83,6 +83,10 @@ export async function controlOperation(
     if (error instanceof WorkflowNotFoundError) {
       throw new ClientError(EXIT.refused, `Cannot ${control} "${id}": it has ended`);
     }
-    throw new ClientError(EXIT.failed, `Cannot ${control} "${id}": no worker answered`, { cause: error });
+    throw new ClientError(EXIT.failed, `Cannot ${control} "${id}": no worker answered`, {
+      cause: error,
+      // The server may hand it to the next worker all the same.
+      expectation: `a worker; once there is one, "zonewright op explain ${id}" says whether it counted`,
+    });
   }
 }

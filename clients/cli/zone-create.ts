@@ -10,6 +10,7 @@ import { actor, startOperation } from '../operations.ts';
 import { readManifest } from '../zones/manifests.ts';
 import { planOf, prepareZone } from '../zones/prepare.ts';
 import type { PreparedZone } from '../zones/prepare.ts';
+import { readZoneSpec } from '../zones/read-spec.ts';
 import { confirm } from './confirm.ts';
 import { withTemporal } from './connect.ts';
 import type { Session } from './connect.ts';
@@ -66,6 +67,8 @@ export async function printZonePlan(output: Output, file: string): Promise<ExitC
 
 /** Shows the plan, lets it be approved, and creates the zone. */
 export async function createZone(output: Output, file: string, options: CreateOptions): Promise<ExitCode> {
+  // What is wrong in the file is said first, whoever can be reached.
+  await readZoneSpec(file);
   return withTemporal(async (session) => {
     const outcome = await runCreateZone(session, output, file, options);
     return conclude(output, outcome, options, createdText);
