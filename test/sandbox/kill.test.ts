@@ -25,6 +25,7 @@ import { up } from '../../sandbox/up.ts';
 import { until } from './aws-front.ts';
 
 const FOLDER = '/var/lib/zonewright';
+const BOOT_MS = 60_000;
 let home: string;
 let other: string;
 before(() => {
@@ -57,7 +58,7 @@ async function bootMachines(state: SandboxState): Promise<readonly string[]> {
       return Reservations?.flatMap((each) => each.Instances ?? []).every(
         ({ State }) => State?.Name === 'running',
       );
-    });
+    }, BOOT_MS);
     return InstanceIds;
   } finally {
     ec2.destroy();
