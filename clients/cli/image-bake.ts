@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { BakeResult } from '../../domain/image/bake.ts';
 import { EXIT } from '../errors.ts';
 import type { ExitCode } from '../errors.ts';
+import type { ZonewrightContext } from '../contexts.ts';
 import type { BakedImage } from '../images/catalog.ts';
 import type { BakeRequest } from '../images/request-bake.ts';
 import { withTemporal } from './connect.ts';
@@ -48,7 +49,7 @@ async function bake(output: Output, folder: string, options: BakeOptions): Promi
     const outcome =
       options.log === true
         ? await bakeWithLog(session, output, request, options)
-        : await runBake(session, request, options);
+        : await runBake(session, output, request, options);
     const { conclude } = await import('./follow.ts');
     return conclude(output, outcome, options, (result) => bakedText(result));
   });
@@ -72,7 +73,7 @@ async function bakeWithLog(
       for (const line of lines) output.progress(`${source} | ${line}`);
   }).catch((error: unknown) => output.progress(`The log cannot be followed: ${String(error)}`));
   try {
-    return await runBake(session, request, { ...options, plain: true });
+    return await runBake(session, output, request, { ...options, plain: true });
   } finally {
     ended.abort();
     await logging;
@@ -93,7 +94,7 @@ function bakePlanText(id: string, { input }: BakeRequest, there: BakedImage | un
   ].join('\n');
 }
 
-/** Packs and uploads the recipe. */
+/** Packs the recipe. */
 async function prepareBake(output: Output, folder: string, source?: string): Promise<BakeRequest> {
   const { loadContext } = await import('../contexts.ts');
   const { asClientError } = await import('../aws.ts');
@@ -113,19 +114,31 @@ async function prepareBake(output: Output, folder: string, source?: string): Pro
   }
 }
 
-/** Starts a bake, or joins the one of the same content that is running, and follows it. */
+/** Uploads the recipe, starts its bake, or joins the one of the same content that is running, and follows it. */
 export async function runBake(
-  { client }: Session,
-  { workflowId, input }: BakeRequest,
+  { client, context }: Session,
+  output: Output,
+  request: BakeRequest,
   options: FollowOptions & Pick<StartOptions, 'reason'>,
 ): Promise<Outcome<BakeResult>> {
   const { actor, startOperation } = await import('../operations.ts');
   const { follow } = await import('./follow.ts');
+  await upload(context, output, request);
   const handle = await startOperation(client, {
     type: 'BakeAmi',
-    id: workflowId,
+    id: request.workflowId,
     whenRunning: 'USE_EXISTING',
-    input: { ...input, actor: actor(), reason: options.reason },
+    input: { ...request.input, actor: actor(), reason: options.reason },
   });
   return follow<BakeResult>(client, handle, options);
+}
+
+async function upload(context: ZonewrightContext, output: Output, request: BakeRequest): Promise<void> {
+  const { asClientError } = await import('../aws.ts');
+  const { sendRecipe } = await import('../images/request-bake.ts');
+  try {
+    await sendRecipe(context, request, (what) => output.progress(what));
+  } catch (error) {
+    throw asClientError(context, error);
+  }
 }

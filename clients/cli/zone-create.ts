@@ -120,7 +120,7 @@ async function bakeFirst(
   if (bake === undefined) throw new Error('Cannot bake: the zone has neither an image nor a recipe');
   output.progress(`baking ${bake.input.content.recipe.name} (${bake.workflowId})`);
   // The zone needs the image: a detached creation is detached once it has begun.
-  const outcome = await runBake(session, bake, { ...options, detach: false });
+  const outcome = await runBake(session, output, bake, { ...options, detach: false });
   return outcome.state === 'done' ? outcome.result.imageId : outcome;
 }
 

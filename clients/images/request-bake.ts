@@ -27,7 +27,7 @@ export interface BakeRequestOptions {
   readonly onProgress?: (what: string) => void;
 }
 
-/** Packs a recipe, puts it into the zone store and says which bake that is. Nothing is started. */
+/** Packs a recipe and says which bake that is. Nothing is started, and nothing changes in the cloud. */
 export async function requestBake(
   context: ZonewrightContext,
   options: BakeRequestOptions,
@@ -49,9 +49,6 @@ export async function requestBake(
   const { Account: accountId = '' } = await using(new STSClient(context.aws), (sts) =>
     sts.send(new GetCallerIdentityCommand({})),
   );
-  onProgress(`uploading the recipe (${Math.ceil(packed.bytes / 1_000_000)} MB)`);
-  const s3 = new S3Client({ ...context.aws, forcePathStyle: context.aws.endpoint !== undefined });
-  await using(s3, (client) => uploadRecipe(client, context.store.bucket, packed));
   const { name, architecture, instanceType, options: imageOptions, test } = recipe;
   const content: BakeContent = {
     accountId,
@@ -71,6 +68,17 @@ export async function requestBake(
       availabilityZone: `${aws.region}a`,
     },
   };
+}
+
+/** Puts the recipe of a bake into the zone store, where its builder fetches it; without it the bake cannot be started. */
+export async function sendRecipe(
+  context: ZonewrightContext,
+  { packed }: Pick<BakeRequest, 'packed'>,
+  onProgress: (what: string) => void = () => undefined,
+): Promise<void> {
+  onProgress(`uploading the recipe (${Math.ceil(packed.bytes / 1_000_000)} MB)`);
+  const s3 = new S3Client({ ...context.aws, forcePathStyle: context.aws.endpoint !== undefined });
+  await using(s3, (client) => uploadRecipe(client, context.store.bucket, packed));
 }
 
 /** The newest image of this name (wildcards allowed) or the image of this id. */

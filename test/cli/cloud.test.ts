@@ -3,13 +3,14 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { CreateTagsCommand, DescribeImagesCommand, RegisterImageCommand } from '@aws-sdk/client-ec2';
 import { parse as parseYaml, stringify } from 'yaml';
 import { planOf } from '../../clients/zones/prepare.ts';
 import { readZoneSpec } from '../../clients/zones/read-spec.ts';
 import { followBakeLog } from '../../clients/images/bake-log.ts';
 import { listRecords } from '../../clients/records.ts';
+import { recipeKey } from '../../domain/archive.ts';
 import { VERIFIED_TAG } from '../../domain/resources/image-verification.ts';
 import { manifestKey, newManifest } from '../../domain/zone/manifest.ts';
 import type { ZoneManifest } from '../../domain/zone/manifest.ts';
@@ -236,6 +237,24 @@ test('image list, show, gc and rm: what is used stays', async (t) => {
   assert.deepEqual(JSON.parse(collected.stdout), { remove: [broken], removed: [broken] });
   assert.equal((await run('image', 'show', broken)).code, 2);
   assert.equal((await run('image', 'show', used)).code, 0);
+});
+
+test('image bake --plan says what would be baked and puts nothing into the zone store', async (t) => {
+  const { folder, run } = person(t);
+  const source = await registerImage('a-source', {});
+  const recipe = { name: 'tiny', architecture: 'x86_64', instanceType: 't3.small' };
+  writeFileSync(join(folder, 'recipe.yaml'), stringify(recipe));
+  const { code, stdout, stderr } = await run('image', 'bake', folder, '--source', source, '--plan', '--json');
+  assert.equal(code, 0, stderr);
+  const { content, image } = JSON.parse(stdout) as {
+    content: { recipe: { digest: string }; sourceImageId: string };
+    image: string | null;
+  };
+  assert.equal(content.sourceImageId, source);
+  assert.equal(image, null);
+  const recipes = { Bucket: BUCKET, Prefix: recipeKey(content.recipe.digest) };
+  const { Contents = [] } = await cloud.clients.s3.send(new ListObjectsV2Command(recipes));
+  assert.deepEqual(Contents, []);
 });
 
 test('wrong credentials and an unreachable cloud are named', async (t) => {

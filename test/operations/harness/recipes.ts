@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { withAws } from '../../../clients/aws.ts';
 import { findVerified } from '../../../clients/images/catalog.ts';
-import { requestBake, type BakeRequest } from '../../../clients/images/request-bake.ts';
+import { requestBake, sendRecipe, type BakeRequest } from '../../../clients/images/request-bake.ts';
 import { bundleAgents } from '../../../clients/recipes/bundle-agents.ts';
 import { bakeId } from '../../../domain/image/bake.ts';
 import { obtain, type ToolName } from '../../../sandbox/toolchain/index.ts';
@@ -54,12 +54,15 @@ export async function zoneImage(lab: Laboratory): Promise<string> {
   return baked.id;
 }
 
-const requestOf = ({ context, state }: Laboratory, folder: string): Promise<BakeRequest> =>
-  requestBake(context, {
+async function requestOf({ context, state }: Laboratory, folder: string): Promise<BakeRequest> {
+  const request = await requestBake(context, {
     folder,
     resolveTool: async (name) => (name === 'zonewright-agents' ? bundleAgents() : obtain(name as ToolName)),
     defaultSource: state.sourceImageName,
   });
+  await sendRecipe(context, request);
+  return request;
+}
 
 function startOf({ workflowId, input }: BakeRequest): Start {
   const id = bakeId(input.content);
