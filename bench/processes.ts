@@ -54,6 +54,8 @@ function listProcesses(): Process[] {
 /** The program; of an interpreter, what it runs. */
 function nameOf({ args }: Process): string {
   const program = basename(args[0]?.split(' ')[0] ?? '').replace(/:$/, '');
+  if (program.startsWith('ld'))
+    return basename(args.find((argument) => argument.endsWith('bound')) ?? program);
   if (!/^(node|sh|python3?(\.\d+)?)$/.test(program)) return program;
   const script = args.slice(1).find((argument) => /\.(ts|mjs|js|py)$/.test(argument));
   return script === undefined ? program : `${program} ${basename(script)}`;

@@ -14,6 +14,10 @@ Measured by \`npm run bench\`, rendered from its results by \`bench/report.ts\`;
 table says how loaded the computer was, and ratios compare with a baseline that was measured in the same run. Where something
 was measured more than once, min, median and max are of all its values. A target is the largest median that is good enough.
 All AWS here is the sandbox's, not yet run on AWS.
+
+What no faster computer shortens, because the sandbox copies it from AWS or the work must be sure: EC2 sees a new instance
+profile after 15 s (once in a bake, once in a zone); a NAT gateway takes 2 s, an image 1.5 s; a clean-up is proven by two looks,
+apart by the time that a late request may still need (request time-out and consistency window: 10 s in the sandbox).
 `;
 
 /** The order of the document: as a person meets things. */

@@ -4,17 +4,24 @@ import { reset } from '../../sandbox/reset.ts';
 import { sandboxHome } from '../../sandbox/state.ts';
 import { cacheRoot } from '../../sandbox/toolchain/cache.ts';
 import type { Bench } from '../benches.ts';
-import { runCli, type SaidLine } from '../cli.ts';
+import { runCli } from '../cli.ts';
 import { Measurements } from '../measurement.ts';
 
-/** Lines of `npm start` that end a phase, in their order. Phases whose end is not said did not happen. */
-const PHASES: readonly (readonly [phase: string, end: RegExp])[] = [
+type Phases = readonly (readonly [phase: string, end: RegExp])[];
+
+/** Lines of `npm start` that end a phase, in their order. */
+const ANSWERED = ['zone, to the pod that answered', /^a pod of the zone answered/] as const;
+const DOWN = ['taking everything down', /^✓ sandbox down/] as const;
+const UNBAKED_PHASES: Phases = [
   ['sandbox up', /^Temporal UI:/],
-  ['packing the recipe', /^uploading the recipe/],
-  ['upload, starting the bake', /^baking /],
-  ['bake', /^Zone .* in /],
-  ['zone, to the pod that answered', /^a pod of the zone answered/],
-  ['taking everything down', /^✓ sandbox down/],
+  ['packing the recipe', /^baking /],
+  ['uploading it, bake', /^Zone .* in /],
+  ...[ANSWERED, DOWN],
+];
+const BAKED_PHASES: Phases = [
+  ['sandbox up', /^Temporal UI:/],
+  ['finding the image of the recipe', /^Zone .* in /],
+  ...[ANSWERED, DOWN],
 ];
 
 const UNBAKED = 'toolchain cached, nothing baked';
@@ -30,8 +37,8 @@ export const start: Bench = {
       await reset();
       const cache = cacheOfToolsOnly();
       try {
-        await once(UNBAKED, 240, cache, figures);
-        await once(BAKED, 90, cache, figures);
+        await once({ group: UNBAKED, target: 240 }, UNBAKED_PHASES, cache, figures);
+        await once({ group: BAKED, target: 90 }, BAKED_PHASES, cache, figures);
       } finally {
         rmSync(cache, { recursive: true, force: true });
       }
@@ -42,16 +49,21 @@ export const start: Bench = {
   },
 };
 
-async function once(group: string, target: number, cache: string, figures: Measurements): Promise<void> {
+async function once(
+  { group, target }: { readonly group: string; readonly target: number },
+  phases: Phases,
+  cache: string,
+  figures: Measurements,
+): Promise<void> {
   const { lines } = await runCli(['start', '--once'], { ZONEWRIGHT_CACHE: cache });
   let before = 0;
-  for (const [phase, end] of PHASES) {
-    const line: SaidLine | undefined = lines.find(({ text }) => end.test(text));
-    if (!line) continue;
+  for (const [phase, end] of phases) {
+    const line = lines.find(({ text }) => end.test(text));
+    if (!line) throw new Error(`Cannot tell when "${phase}" ended: expected a line like ${end}`);
     figures.add(phase, line.at - before, { unit: 's', group });
-    before = line.at;
-    if (phase.startsWith('zone'))
+    if (phase === ANSWERED[0])
       figures.add('whole: until a pod answered', line.at, { unit: 's', group, target });
+    before = line.at;
   }
 }
 
