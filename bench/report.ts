@@ -36,13 +36,15 @@ export function writeReport(file = resultsFile()): string {
 export const textOf = ({ bench, measurements }: BenchResult): string =>
   measurements
     .map((each) => {
-      const found = spread(each.values);
+      const median = spread(each.values)?.median;
       const where = each.group === undefined ? bench : `${bench} / ${each.group}`;
-      return `${where}: ${each.name}: ${found ? show(found.median, each.unit) : 'unmeasured'}${targetText(each)}`;
+      const figure = median === undefined ? 'unmeasured' : show(median, each.unit);
+      return `${where}: ${[`${each.name}: ${figure}`, targetText(each)].filter(Boolean).join(', ')}`;
     })
     .join('\n');
 
-function markdownOf(result: BenchResult): string {
+/** One section of the document. */
+export function markdownOf(result: BenchResult): string {
   const { bench, what, startedAt, seconds, commit, computer, load, measurements } = result;
   const { processor, cores, memoryGiB, system, kernel, node } = computer;
   const facts = [
@@ -97,7 +99,7 @@ function ratioText({ baseline, values }: Measurement, all: readonly Measurement[
 function targetText({ target, unit, values }: Measurement): string {
   const median = spread(values)?.median;
   if (target === undefined || median === undefined) return '';
-  return ` ${median <= target ? 'within' : 'MISSES'} ${show(target, unit)}`;
+  return `${median <= target ? 'within' : 'MISSES'} ${show(target, unit)}`;
 }
 
 const show = (value: number, unit: Unit): string =>
