@@ -26,7 +26,7 @@ const access = {
   kubernetes: { server: cluster.apiEndpoint, caFile: caFile('kubernetes'), ...pair('operator') },
   etcd: { endpoints: cluster.etcd.endpoints, caFile: caFile('etcd'), ...pair('etcd-client') },
 };
-const settings = { consistencyWindowMs: 0, pollMs: 2_000 };
+const settings = { consistencyWindowMs: 0, pollMs: 1_000 };
 const connection = await NativeConnection.connect({ address: zoneWorker.temporalAddress });
 const worker = await Worker.create({
   connection,

@@ -15,7 +15,7 @@ export interface EtcdAccess {
 
 const HEALTH_KEY = '/zonewright/health';
 const DEADLINE_MS = 10_000;
-const DELAY_MS = 2_000;
+const DELAY_MS = 1_000;
 
 export interface EtcdHealth {
   readonly members: readonly { readonly id: string; readonly name: string; readonly isLearner: boolean }[];

@@ -6,7 +6,7 @@ import type { NoInput } from './account.ts';
 import { asActivity } from '../failures.ts';
 import { instanceOf, unreadiness } from '../node-admission.ts';
 
-const DELAY_MS = 2_000;
+const DELAY_MS = 1_000;
 /** Leaders renew theirs every 2 s and lose it after 15 s. */
 const FRESH_MS = 30_000;
 
