@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { CommandError, run } from '../../sandbox/network/commands.ts';
@@ -105,6 +106,23 @@ describe('traffic of a sandbox', { skip: process.getuid?.() !== 0 && 'needs root
       'no route leads out of its subnet',
     );
     served.close();
+  });
+
+  test('what lies outside the sandbox gets no packet, although machines have a route to the internet', async () => {
+    const outside = '203.0.113.7';
+    const received = (): number =>
+      Number(readFileSync(`/sys/class/net/zw${ADDRESSES.index}/statistics/rx_packets`, 'utf8'));
+    await run('ip', ['addr', 'add', `${outside}/32`, 'dev', 'lo']);
+    try {
+      await listen(HERE, 8099, outside);
+      await network.apply(model());
+      assert.equal(await fetchFrom(HERE, `http://${outside}:8099`), outside);
+      const before = received();
+      assert.equal(await refusedFrom(at('a'), `http://${outside}:8099`), undefined);
+      assert.equal(received(), before);
+    } finally {
+      await run('ip', ['addr', 'del', `${outside}/32`, 'dev', 'lo']);
+    }
   });
 
   // https://docs.aws.amazon.com/vpc/latest/userguide/vpc-nat-gateway.html

@@ -21,7 +21,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { locateTool, obtainTool } from '../../sandbox/toolchain/engine.ts';
 import { centralUrl } from '../../sandbox/toolchain/maven.ts';
 import { runCommand } from '../../sandbox/toolchain/run.ts';
-import { ChecksumError, type Tool, ToolUnavailableError } from '../../sandbox/toolchain/tool.ts';
+import {
+  ChecksumError,
+  type Progress,
+  type Tool,
+  ToolUnavailableError,
+} from '../../sandbox/toolchain/tool.ts';
 import { toyScript, toyTool } from './toolchain-toy.ts';
 
 let folder: string;
@@ -182,13 +187,19 @@ describe('an official release', () => {
     assert.deepEqual(cacheEntries(), []);
   });
 
-  test('is passed over when its server does not answer', async () => {
-    const downloads = [{ url: url(), sha256: sha256(), to }];
+  test('is passed over when its server does not answer, which is said', async () => {
+    const address = url();
+    const downloads = [{ url: address, sha256: sha256(), to }];
     server.close();
     await once(server, 'close');
-    const got = await obtain(toyTool({ journal, downloads }));
+    const said: Progress[] = [];
+    const tool = toyTool({ journal, downloads });
+    const got = await obtainTool(tool, none, { onProgress: (progress) => said.push(progress) });
     assert.equal(await runCommand(got, []), 'toy version 2.1.0\n');
     assert.equal(madeTimes(), 1);
+    assert.deepEqual([said[0]?.tool, said[0]?.message], ['toy', `downloading ${address}`]);
+    assert.match(said[1]?.message ?? '', /^no official release within reach/);
+    assert.ok(said.every(({ elapsedMs }, at) => elapsedMs >= (said[at - 1]?.elapsedMs ?? 0)));
   });
 });
 
