@@ -2,9 +2,10 @@
  * Records the histories that replay must still understand.
  *
  *     node test/replay/record.ts                                  all toy operations
- *     node test/replay/record.ts 127.0.0.1:7233 <workflow id>...  operations of a running server
+ *     node test/replay/record.ts <workflow id>...                 operations of the current context
  */
-import { Client, Connection } from '@temporalio/client';
+import { loadContext } from '../../clients/contexts.ts';
+import { connectTemporal } from '../../clients/temporal.ts';
 import { control, asked, Frame, untilStep, type Run } from '../workflows/frame.ts';
 import type { ToyCloud } from '../workflows/toy-cloud.ts';
 import type { ToyInput } from '../workflows/toys.ts';
@@ -70,18 +71,18 @@ async function recordToys(): Promise<void> {
   }
 }
 
-async function recordRunning(address: string, workflowIds: readonly string[]): Promise<void> {
-  const connection = await Connection.connect({ address });
+async function recordRunning(workflowIds: readonly string[]): Promise<void> {
+  const client = await connectTemporal(loadContext());
   try {
     for (const workflowId of workflowIds) {
-      const handle = new Client({ connection }).workflow.getHandle(workflowId);
+      const handle = client.workflow.getHandle(workflowId);
       const { type, status } = await handle.describe();
       console.log(await recordHistory(`${type}-${status.name.toLowerCase()}`, handle));
     }
   } finally {
-    await connection.close();
+    await client.connection.close();
   }
 }
 
-const [address, ...workflowIds] = process.argv.slice(2);
-await (address === undefined ? recordToys() : recordRunning(address, workflowIds));
+const workflowIds = process.argv.slice(2);
+await (workflowIds.length === 0 ? recordToys() : recordRunning(workflowIds));
