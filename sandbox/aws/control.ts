@@ -5,7 +5,7 @@ import type { CallLog } from './call-log.ts';
 import { faultSchema } from './faults.ts';
 import type { Faults } from './faults.ts';
 import type { InventoryItem } from './inventory.ts';
-import { readAll } from './s3-front.ts';
+import { readAll } from './passage.ts';
 
 export interface ControlParts {
   readonly log: CallLog;

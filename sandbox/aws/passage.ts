@@ -71,3 +71,17 @@ export function refuse(passage: Passage, error: unknown, response: ServerRespons
   const { status, headers, body } = renderRefusal(passage.service, refusal, passage.id);
   response.writeHead(status, headers).end(response.req.method === 'HEAD' ? undefined : body);
 }
+
+const MOST_BUFFERED = 64 * 1024 * 1024;
+
+export async function readAll(stream: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MOST_BUFFERED)
+      throw new AwsError('EntityTooLarge', `Request of over ${MOST_BUFFERED} bytes`, 400);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -5,9 +5,10 @@ import type { Access } from './access.ts';
 import { AwsError } from './call.ts';
 import type { Faults } from './faults.ts';
 import type { Identities, Identity } from './identity.ts';
+import { readAll } from './passage.ts';
 import type { Passage } from './passage.ts';
 import { errorCodeOf } from './refusal.ts';
-import { s3Operation } from './s3-operations.ts';
+import { deletions, listContext, s3Operation } from './s3-operations.ts';
 import type { S3Operation } from './s3-operations.ts';
 import type { S3Server } from './s3-server.ts';
 import { settingOf } from './s3-settings.ts';
@@ -15,7 +16,6 @@ import type { BucketSettings } from './s3-settings.ts';
 import { UNSIGNED_PAYLOAD } from './signature.ts';
 import type { SignatureClaim } from './signature.ts';
 import { strike } from './striking.ts';
-import { parseXml } from './xml.ts';
 
 interface KeptAnswer {
   readonly status: number;
@@ -160,26 +160,6 @@ async function refuseUnlisted(
   throw new AwsError('AccessDenied', 'Access Denied', 403);
 }
 
-function listContext(query: URLSearchParams): Record<string, string> {
-  const context: Record<string, string> = {};
-  for (const name of ['prefix', 'delimiter', 'max-keys']) {
-    const value = query.get(name);
-    if (value !== null) context[`s3:${name}`] = value;
-  }
-  // A list without a prefix asks for the empty one.
-  context['s3:prefix'] ??= '';
-  return context;
-}
-
-function deletions(operation: S3Operation, body: Buffer): S3Operation['needs'] {
-  const { Object: objects } = parseXml(body.toString()).fields;
-  const list = (Array.isArray(objects) ? objects : [objects]) as Array<{ Key?: string; VersionId?: string }>;
-  return list.map(({ Key = '', VersionId }) => ({
-    action: VersionId === undefined ? 's3:DeleteObject' : 's3:DeleteObjectVersion',
-    resource: `arn:aws:s3:::${operation.bucket}/${Key}`,
-  }));
-}
-
 function responseHeaders(answer: IncomingMessage, id: string): Record<string, string> {
   const headers: Record<string, string> = { 'x-amz-request-id': id };
   for (const [name, value] of Object.entries(answer.headers)) {
@@ -188,18 +168,4 @@ function responseHeaders(answer: IncomingMessage, id: string): Record<string, st
     if (name !== 'x-amz-request-id') headers[name] = String(value);
   }
   return headers;
-}
-
-const MOST_BUFFERED = 64 * 1024 * 1024;
-
-export async function readAll(stream: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MOST_BUFFERED)
-      throw new AwsError('EntityTooLarge', `Request of over ${MOST_BUFFERED} bytes`, 400);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }

@@ -3,6 +3,7 @@
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import { parseXml } from './xml.ts';
 
 export interface S3Operation {
   /** Name of the API operation, as logs and faults know it. */
@@ -132,4 +133,26 @@ function operation(
   ...needs: Array<[string, string]>
 ): S3Operation {
   return { name, bucket, key, needs: needs.map(([action, resource]) => ({ action, resource })) };
+}
+
+/** What a policy's conditions may look at when a bucket is listed. */
+export function listContext(query: URLSearchParams): Record<string, string> {
+  const context: Record<string, string> = {};
+  for (const name of ['prefix', 'delimiter', 'max-keys']) {
+    const value = query.get(name);
+    if (value !== null) context[`s3:${name}`] = value;
+  }
+  // A list without a prefix asks for the empty one.
+  context['s3:prefix'] ??= '';
+  return context;
+}
+
+/** What the deletion of many objects at once needs: as much as of each alone. */
+export function deletions(operation: S3Operation, body: Buffer): S3Operation['needs'] {
+  const { Object: objects } = parseXml(body.toString()).fields;
+  const list = (Array.isArray(objects) ? objects : [objects]) as Array<{ Key?: string; VersionId?: string }>;
+  return list.map(({ Key = '', VersionId }) => ({
+    action: VersionId === undefined ? 's3:DeleteObject' : 's3:DeleteObjectVersion',
+    resource: `arn:aws:s3:::${operation.bucket}/${Key}`,
+  }));
 }
