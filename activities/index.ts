@@ -1,13 +1,12 @@
-import type { Kind } from '../domain/resources/index.ts';
+import { activitiesOf } from './activities-of.ts';
 import { authorityEffect } from './authority.ts';
 import { createChecks } from './checks/index.ts';
 import type { CheckSettings } from './checks/settings.ts';
-import { createZoneChecks, type ZoneAccess } from './checks/zone.ts';
+import type { createZoneChecks } from './checks/zone.ts';
 import type { Clients } from './cloud/clients.ts';
-import type { KubernetesAccess } from './cloud/kubernetes.ts';
 import { delegationSetEffect } from './delegation-set.ts';
 import { dnsRecordsEffect } from './dns-records.ts';
-import { effectActivities, type Effects, type EffectSettings } from './effect.ts';
+import type { Effects, EffectSettings } from './effect.ts';
 import { elasticIpAssociationEffect } from './elastic-ip-association.ts';
 import { elasticIpEffect } from './elastic-ip.ts';
 import { hostedZoneEffect } from './hosted-zone.ts';
@@ -18,7 +17,6 @@ import { instanceEffect } from './instance.ts';
 import { internetGatewayEffect } from './internet-gateway.ts';
 import { machineCertificatesEffect } from './machine-certificates.ts';
 import { natGatewayEffect } from './nat-gateway.ts';
-import { nodeAdmissionEffect } from './node-admission.ts';
 import { roleEffect } from './role.ts';
 import { routeTableEffect } from './route-table.ts';
 import { routeEffect } from './route.ts';
@@ -27,9 +25,9 @@ import { securityGroupEffect } from './security-group.ts';
 import { storeDocumentEffect, type StoreSettings } from './store-document.ts';
 import { subnetEffect } from './subnet.ts';
 import { vpcEffect } from './vpc.ts';
+import type { ZoneEffects } from './zone.ts';
 
 type PkiEffects = Pick<Effects, 'authority' | 'machine-certificates'>;
-type ZoneEffects = Pick<Effects, 'node-admission'>;
 type AwsEffects = Omit<Effects, keyof PkiEffects | keyof ZoneEffects>;
 
 /** Everything that cloud credentials alone can make. A kind that is missing here does not compile. */
@@ -63,35 +61,6 @@ export const createPkiEffects = (
   'machine-certificates': machineCertificatesEffect(clients, settings),
 });
 
-export const createZoneEffects = (
-  access: KubernetesAccess,
-  settings: Pick<EffectSettings, 'pollMs'>,
-): ZoneEffects => ({ 'node-admission': nodeAdmissionEffect(access, settings) });
-
-/** The effects of all kinds. */
-export const createEffects = (
-  clients: Clients,
-  access: KubernetesAccess,
-  settings: CheckSettings,
-): Effects => ({
-  ...createAwsEffects(clients, settings),
-  ...createPkiEffects(clients, settings),
-  ...createZoneEffects(access, settings),
-});
-
-type Activity = (...args: never[]) => Promise<unknown>;
-type EffectActivities<K extends Kind> = {
-  readonly [Name in `${K}.${'create' | 'delete' | 'describe' | 'ready'}`]: Activity;
-};
-
-function activitiesOf<K extends Kind>(
-  effects: Pick<Effects, K>,
-  settings: EffectSettings,
-): EffectActivities<K> {
-  const all = (Object.keys(effects) as K[]).map((kind) => effectActivities(kind, effects[kind], settings));
-  return Object.assign({}, ...all) as EffectActivities<K>;
-}
-
 /** What workers of the queue `aws` host. */
 export function createActivities(clients: Clients, settings: CheckSettings) {
   const effects = createAwsEffects(clients, settings);
@@ -104,12 +73,6 @@ export function createActivities(clients: Clients, settings: CheckSettings) {
 export const createPkiActivities = (clients: Clients, settings: EffectSettings & Partial<StoreSettings>) =>
   // The bucket is for sweeps, which are not hosted here: each plan names its own.
   activitiesOf(createPkiEffects(clients, { bucket: '', ...settings }), settings);
-
-/** What the worker of a zone hosts. */
-export const createZoneActivities = (access: ZoneAccess, settings: EffectSettings) => ({
-  ...activitiesOf(createZoneEffects(access.kubernetes, settings), settings),
-  ...createZoneChecks(access),
-});
 
 /** Names, inputs and results, for workflows: `import type`. */
 export type Checks = ReturnType<typeof createChecks>;

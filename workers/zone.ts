@@ -4,7 +4,7 @@
  */
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { readFileSync } from 'node:fs';
-import { createZoneActivities } from '../activities/index.ts';
+import { createZoneActivities } from '../activities/zone.ts';
 import { MACHINE_CONFIG_PATH, machineConfigSchema } from '../domain/machine-config.ts';
 import { parse } from '../domain/parse.ts';
 import { authorityProfile, type AuthorityId } from '../domain/pki/authorities.ts';

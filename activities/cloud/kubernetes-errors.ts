@@ -1,9 +1,17 @@
-import { ApiException } from '@kubernetes/client-node';
+import type { ApiException } from '@kubernetes/client-node';
 import { NotYet, ZonewrightError } from '../../domain/errors.ts';
+
+/** Known by its shape: every worker translates failures, and few need the client library for more than that. */
+const isAnswer = (error: unknown): error is ApiException<unknown> =>
+  error instanceof Error &&
+  'code' in error &&
+  typeof error.code === 'number' &&
+  'body' in error &&
+  'headers' in error;
 
 /** The status of what the API server refused; `undefined` when it is no answer of it. */
 export const kubernetesStatus = (error: unknown): number | undefined =>
-  error instanceof ApiException ? error.code : undefined;
+  isAnswer(error) ? error.code : undefined;
 
 /** Awaits a look-up: `undefined` when the API server knows no such object. */
 export async function orNoObject<T>(call: Promise<T>): Promise<T | undefined> {
@@ -17,9 +25,9 @@ export async function orNoObject<T>(call: Promise<T>): Promise<T | undefined> {
 
 /** Our failure for what the API server answered; `undefined` when it is no answer of it. */
 export function fromKubernetesError(action: string, error: unknown): ZonewrightError | undefined {
-  const status = kubernetesStatus(error);
-  if (status === undefined) return undefined;
-  const { reason, message } = statusBody((error as ApiException<unknown>).body);
+  if (!isAnswer(error)) return undefined;
+  const status = error.code;
+  const { reason, message } = statusBody(error.body);
   const text = `Cannot ${action}: ${status} ${reason}: ${message}`;
   const details = { status, reason };
   // Somebody wrote in between: the next attempt reads again.

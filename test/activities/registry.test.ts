@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { connect } from '../../activities/cloud/clients.ts';
+import type { Effects } from '../../activities/effect.ts';
 import {
   createActivities,
-  createEffects,
+  createAwsEffects,
   createPkiActivities,
-  createZoneActivities,
+  createPkiEffects,
 } from '../../activities/index.ts';
+import { createZoneActivities, createZoneEffects } from '../../activities/zone.ts';
 import { kinds, PKI_KINDS, ZONE_KINDS, type Kind } from '../../domain/resources/index.ts';
 
 const clients = connect({ region: 'eu-west-1', requestTimeoutMs: 1_000 });
@@ -52,7 +54,11 @@ suite('registry of activities', () => {
   });
 
   test('there is an effect for every kind, and sweeps know what to do with each', () => {
-    const effects = createEffects(clients, access.kubernetes, settings);
+    const effects: Effects = {
+      ...createAwsEffects(clients, settings),
+      ...createPkiEffects(clients, settings),
+      ...createZoneEffects(access.kubernetes, settings),
+    };
     assert.deepEqual(Object.keys(effects).toSorted(), kinds.toSorted());
     for (const effect of Object.values(effects)) {
       assert.ok(effect.leftovers === 'with its parent' || typeof effect.leftovers === 'function');
