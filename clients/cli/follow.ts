@@ -60,17 +60,18 @@ export async function follow<R>(
 
 async function watch(client: Client, id: string, screen: Screen, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await draw(client, id, screen);
+    await draw(client, id, screen, signal);
     await pause(POLL_MS, signal);
   }
 }
 
-async function draw(client: Client, id: string, screen: Screen): Promise<void> {
+/** @param signal after which nothing is shown any more, however late the answers come */
+async function draw(client: Client, id: string, screen: Screen, signal?: AbortSignal): Promise<void> {
   const progress = await progressOf(client, id);
   const { state } = progress ?? {};
   const stands = progress === undefined || state === 'waiting' || state === 'blocked';
   const explained = stands ? await explainOperation(client, id).catch(() => undefined) : undefined;
-  screen.show(progress, explained?.explanation);
+  if (signal?.aborted !== true) screen.show(progress, explained?.explanation);
 }
 
 const pause = (ms: number, signal: AbortSignal): Promise<void> =>
