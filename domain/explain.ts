@@ -88,5 +88,6 @@ export function explanationText(explanation: Explanation): string {
     );
   }
   if (explanation.youCan.length > 0) lines.push(`- you can: ${explanation.youCan.join(', ')}`);
-  return lines.join('\n');
+  // The Temporal UI runs lines together that no empty one parts.
+  return lines.join('\n\n');
 }

@@ -33,7 +33,7 @@ export function manifestWriter(operation: Operation, bucket: string, first: Zone
     if (pending.length === 0 && state === undefined) return;
     const made = pending;
     pending = [];
-    const summary = `writing the manifest (${state ?? `${made.length} parts more`})`;
+    const summary = `writing the manifest (${state ?? `${made.length} more`})`;
     // Neither paused nor aborted: what was made must be written down.
     await CancellationScope.nonCancellable(() =>
       activity('manifest.note', { ...change(), made, ...(state ? { state } : {}) }, { ...UNDO, summary }),
