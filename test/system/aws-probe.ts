@@ -38,4 +38,5 @@ for (const call of JSON.parse(process.argv[2] ?? '[]') as Call[]) {
     (error: unknown) => (error instanceof Error ? error.name : String(error)),
   );
 }
-process.stdout.write(JSON.stringify(answers));
+// Connections that the clients keep for later must not keep the process.
+process.stdout.write(JSON.stringify(answers), () => process.exit(0));

@@ -1,10 +1,13 @@
 /** The whole story of a zone as a person tells it to the command line, and what really came of it. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { findLeftovers } from '../../sandbox/leftovers.ts';
+import { run as runCommand } from '../../sandbox/network/commands.ts';
 import { endProcesses } from '../../sandbox/processes.ts';
+import { sandboxHome } from '../../sandbox/state.ts';
 import { checkLeastPrivilege } from './least-privilege.ts';
 import { bornAt, inside, isReady, kubectl, machinesOf, nodes, reboot } from './machines.ts';
 import type { Machine } from './machines.ts';
@@ -25,6 +28,8 @@ interface Baked {
 
 const stepsOf = async (id: string): Promise<readonly Step[]> =>
   (await json<{ steps: Step[] }>('op', 'show', id)).steps;
+
+const commands = (script: string): Promise<string> => runCommand('sh', ['-ec', script]);
 
 const without = (items: readonly string[], others: readonly string[]): string[] =>
   items.filter((item) => !others.includes(item));
@@ -126,6 +131,9 @@ describe('a zone, from the first command to the last', { timeout: 900_000 }, () 
   });
 
   test('zone create --detach: a worker that is killed half way is replaced, and the zone is made', async () => {
+    // Asks a question by the time that the zone is there.
+    const folder = recipe('broken', 'echo the disk is on fire; exit 7');
+    broken = (await json<{ operation: string }>('image', 'bake', folder, '--detach')).operation;
     const detached = await json<{ operation: string; state: string }>(
       ...['zone', 'create', ZONE_FILE, '--yes', '--detach', '--reason', 'for a test'],
     );
@@ -189,6 +197,26 @@ describe('a zone, from the first command to the last', { timeout: 900_000 }, () 
     assert.match(used.stderr, /is used by zone zone03/);
   });
 
+  test('a failed bake asks; from here on no worker runs', async () => {
+    await until('the bake to ask', 120, async () =>
+      (await operations('--state', 'blocked')).some(({ id }) => id === broken),
+    );
+    const asking = await good('op', 'explain', broken);
+    assert.match(
+      asking.stdout,
+      /blocked, asks: "bake" failed: .*install\.sh" ended with 7: the disk is on fire/,
+    );
+    assert.match(
+      asking.stdout,
+      new RegExp(`answer with: zonewright op decide ${broken} <retry\\|roll-back\\|keep>`),
+    );
+    assert.doesNotMatch(asking.stdout, /Traceback/);
+    await endProcesses(
+      sandbox().processes.filter(({ name }) => name === 'workers'),
+      0,
+    );
+  });
+
   test('the machines are a cluster: a node is Ready, and its pods answer from another machine', async () => {
     zone = await machinesOf(ZONE);
     assert.deepEqual([...zone.keys()].toSorted(), ['border-0', 'director-0', 'worker-0']);
@@ -213,28 +241,6 @@ describe('a zone, from the first command to the last', { timeout: 900_000 }, () 
   });
 
   test('machines and pods may do what they must, and no more', () => checkLeastPrivilege(zone));
-
-  test('a failed bake asks, and can be explained while no worker runs', async () => {
-    const folder = recipe('broken', 'echo the disk is on fire; exit 7');
-    broken = (await json<{ operation: string }>('image', 'bake', folder, '--detach')).operation;
-    await until('the bake to ask', 120, async () =>
-      (await operations('--state', 'blocked')).some(({ id }) => id === broken),
-    );
-    const asking = await good('op', 'explain', broken);
-    assert.match(
-      asking.stdout,
-      /blocked, asks: "bake" failed: .*install\.sh" ended with 7: the disk is on fire/,
-    );
-    assert.match(
-      asking.stdout,
-      new RegExp(`answer with: zonewright op decide ${broken} <retry\\|roll-back\\|keep>`),
-    );
-    assert.doesNotMatch(asking.stdout, /Traceback/);
-    await endProcesses(
-      sandbox().processes.filter(({ name }) => name === 'workers'),
-      0,
-    );
-  });
 
   test('machines that are rebooted come back as they were, with nobody to help them', async () => {
     const machines = [slot('director-0'), slot('worker-0')];
@@ -312,5 +318,29 @@ describe('a zone, from the first command to the last', { timeout: 900_000 }, () 
     );
     const snapshots = (await inventory()).filter((item) => item.startsWith('snapshot '));
     assert.equal(snapshots.length, 1);
+  });
+
+  test('sandbox down: nothing is left on the computer but images, also when the front was killed', async () => {
+    const { addresses, processes } = sandbox();
+    const home = sandboxHome();
+    await endProcesses(
+      processes.filter(({ name }) => name === 'front'),
+      0,
+    );
+    const refused = await run('sandbox', 'up');
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /but for front, which cannot be started again alone/);
+    assert.equal((await good('sandbox', 'down')).stdout, 'The sandbox is down\n');
+    assert.deepEqual(await findLeftovers({ home, index: addresses.index, instances: [] }), []);
+    const seen = await commands('ip netns list; ip -o link; ip route; cat /proc/mounts; losetup -a');
+    const ours = seen
+      .split('\n')
+      .filter((line) => line.includes(home) || line.includes(`zw${addresses.index}-`));
+    assert.deepEqual(ours, []);
+    assert.deepEqual(
+      readdirSync(home).filter((name) => name !== '.lock'),
+      ['images'],
+    );
+    assert.equal((await good('sandbox', 'down')).stdout, 'There was no sandbox\n');
   });
 });
