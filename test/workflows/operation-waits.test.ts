@@ -56,11 +56,15 @@ test('waits 30 days, looking again when it was told to', async () => {
   assert.ok((events?.length ?? 0) < 100, `${events?.length} events`);
 });
 
+/** Waits before it, such as that for a machine to be ready, are over soon. */
+const isSettling = ({ waits }: Explanation): boolean =>
+  waits.length === 1 && waits[0]?.what === 'the toy to settle';
+
 test('says what it waits for, since when, until when and what then', async () => {
   const run = await frame.start('ToyZone', { wait: { giveUpMs: HOUR } }, (cloud) =>
     cloud.fail('toy.settled', notYet(60_000)),
   );
-  const { state, headline, waits } = await explained(run, (seen) => seen.waits.length > 0);
+  const { state, headline, waits } = await explained(run, isSettling);
   assert.deepEqual([state, headline], ['waiting', 'waits for the toy to settle']);
   const [wait] = waits;
   assert.equal(wait?.what, 'the toy to settle');
@@ -76,7 +80,7 @@ test('a wait without progress is blocked, and at work again once it has ended', 
   const run = await frame.start('ToyZone', { wait, look: true }, (cloud) =>
     cloud.fail('toy.settled', notYet(60_000)),
   );
-  await explained(run, (seen) => seen.state === 'waiting');
+  await explained(run, isSettling);
   await frame.env.sleep(2 * HOUR);
   const { state, question } = await explained(run, (seen) => seen.state !== 'waiting');
   assert.deepEqual([state, question], ['blocked', undefined]);
@@ -97,7 +101,7 @@ test('a wait that is given up asks, and a retry waits anew', async () => {
   const run = await frame.start('ToyZone', { wait: { giveUpMs: HOUR } }, (cloud) =>
     cloud.fail('toy.settled', notYet(60_000)),
   );
-  await explained(run, (seen) => seen.state === 'waiting');
+  await explained(run, isSettling);
   await frame.env.sleep(2 * HOUR);
   const question = await asked(run);
   assert.match(question.text, /^"the toy to settle" failed: toy.settled: NotYet/);
