@@ -83,6 +83,8 @@ export interface EffectInput<K extends Kind = Kind> {
   readonly plan: PlanOf<K>;
   /** What an earlier run of this step returned: it wins over whatever else is found. */
   readonly known?: RefOf<K>;
+  /** True for the undo of a step whose do was given up before it answered: what it asked for may still appear. */
+  readonly mayAppear?: boolean;
 }
 
 export interface EffectSettings {
@@ -141,10 +143,13 @@ async function createOnce<K extends Kind>(
 ): Promise<RefOf<K>> {
   const context = contextOf(kind, input.owner);
   const look = () => adopt(kind, effect, input, plan, context);
+  // A request that was sent takes effect all the same: on an abort its answer is awaited, so that its undo finds what
+  // it made. The time-out of requests bounds that.
+  const making = { ...context, signal: new AbortController().signal };
   const ref = (await look()) ?? (await lateArrival(kind, settings, look));
   try {
-    const made = ref ?? (await createNew(effect, plan, context, look));
-    return effect.complete ? await effect.complete(made, plan, context) : made;
+    const made = ref ?? (await createNew(effect, plan, making, look));
+    return effect.complete ? await effect.complete(made, plan, making) : made;
   } catch (error) {
     const unseen = isNotFound(error) || isAlreadyThere(error);
     throw unseen && withinWindow(settings) ? notSeenYet(kind, error, settings) : error;
@@ -250,14 +255,21 @@ async function removeAll<K extends Kind>(
 ): Promise<void> {
   if (effect.shared) return;
   const context = contextOf(kind, input.owner);
-  const mine = (await effect.describe(plan, context)).filter((one) => one.owned && one.mismatch.length === 0);
-  if (mine.length === 0) return;
+  const look = async () =>
+    (await effect.describe(plan, context)).filter((one) => one.owned && one.mismatch.length === 0);
+  const mine = await look();
   for (const { ref } of mine) {
     beat();
     await effect.remove(ref, plan, context);
   }
-  const left = (await effect.describe(plan, context)).filter((one) => one.owned && one.mismatch.length === 0);
-  if (left.length === 0) return;
+  const left = mine.length === 0 ? [] : await look();
+  if (left.length === 0) {
+    if (input.mayAppear !== true || !withinWindow(settings)) return;
+    throw new NotYet(
+      `waiting until ${resources[kind].noun} of step "${input.owner.step}" can no longer appear`,
+      settings.pollMs,
+    );
+  }
   throw new NotYet(
     `waiting until ${resources[kind].noun} ${left.map((one) => `"${idOf(one.ref)}"`).join(', ')} is gone`,
     settings.pollMs,

@@ -8,6 +8,7 @@ import { failureType } from './failure-types.ts';
 import type { Operation } from './operation.ts';
 import { queueOf } from './queues.ts';
 import { EFFECT, UNDO, wait } from './retries.ts';
+import type { UndoEntry } from './undo.ts';
 
 export type Refs = ReadonlyMap<string, Readonly<Record<string, unknown>> & { readonly id: string }>;
 type Ref = Readonly<Record<string, unknown>> & { readonly id: string };
@@ -102,15 +103,18 @@ async function applyStep(
     plan,
   });
   const register = () => {
-    if (!planned.shared) {
-      operation.undos.push({ kind, input: inputOf(), layer, temporary: options.temporary ?? false, zone });
-    }
+    const entry: UndoEntry = {
+      ...{ kind, input: inputOf(), layer, zone },
+      temporary: options.temporary ?? false,
+    };
+    if (!planned.shared) operation.undos.push(entry);
+    return entry;
   };
-  register();
+  let undo = register();
   const ref = await operation.orDecide(step, async () => {
     operation.account.step(step, { state: 'running', summary });
     try {
-      return await createAndSettle(operation, kind, inputOf(), summary);
+      return await createAndSettle(operation, undo, summary);
     } catch (error) {
       // A machine that failed is not repaired: a retry makes a new one, after the old one is gone.
       if (isCancellation(error) || failureType(error) !== 'MachineFailed') throw error;
@@ -120,7 +124,7 @@ async function applyStep(
         summary: `removing failed ${step}`,
       });
       incarnation += 1;
-      register();
+      undo = register();
       throw error;
     }
   });
@@ -136,13 +140,9 @@ const READY_GIVE_UP_MS = 2 * 3_600_000;
 const JOIN_GIVE_UP_MS = 30 * 60_000;
 
 /** Making and waiting are two activities: in between, an abort or a look at the state can happen. */
-async function createAndSettle(
-  operation: Operation,
-  kind: Kind,
-  input: EffectInput,
-  summary: string,
-): Promise<Ref> {
+async function createAndSettle(operation: Operation, undo: UndoEntry, summary: string): Promise<Ref> {
   const { account } = operation;
+  const { kind, input } = undo;
   const { noun, waitsFor, readySeconds }: Pick<AnyKind, 'noun' | 'waitsFor' | 'readySeconds'> =
     resources[kind];
   const taskQueue = queueOf(kind, operation.input.zone);
@@ -153,6 +153,7 @@ async function createAndSettle(
       taskQueue,
       summary,
     });
+  undo.unanswered = true;
   const ref =
     waitsFor === undefined
       ? await create()
@@ -160,6 +161,7 @@ async function createAndSettle(
           deadlineOf(`${noun} (${input.owner.step}): ${waitsFor}`, JOIN_GIVE_UP_MS),
           create,
         );
+  undo.unanswered = false;
   if (readySeconds === undefined) return ref;
   const what = `${noun} ${ref.id} to be ready`;
   await account.during(deadlineOf(what, READY_GIVE_UP_MS), () =>

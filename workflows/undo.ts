@@ -17,6 +17,8 @@ export interface UndoEntry {
   /** Always undone, also after success: builders, their network. */
   readonly temporary: boolean;
   readonly zone: string | undefined;
+  /** True while its do is asked for and has not answered; what it asked for may then appear later. */
+  unanswered?: boolean;
 }
 
 /** Runs the undos, later layers first, also under cancellation. Returns the steps that could not be undone. */
@@ -31,11 +33,15 @@ export async function unwind(entries: readonly UndoEntry[], account: Account): P
   return stuck;
 }
 
-async function undoOne({ kind, input, zone }: UndoEntry, account: Account, stuck: string[]): Promise<void> {
+async function undoOne(
+  { kind, input, zone, unanswered }: UndoEntry,
+  account: Account,
+  stuck: string[],
+): Promise<void> {
   const { step } = input.owner;
   account.step(step, { state: 'undoing' });
   try {
-    await scheduleActivity<void>(`${kind}.delete`, [input], {
+    await scheduleActivity<void>(`${kind}.delete`, [unanswered ? { ...input, mayAppear: true } : input], {
       ...UNDO,
       taskQueue: queueOf(kind, zone),
       summary: `undoing ${step}`,

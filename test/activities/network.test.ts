@@ -9,10 +9,12 @@ import {
   DescribeVpcAttributeCommand,
   DescribeVpcsCommand,
 } from '@aws-sdk/client-ec2';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { tagAtCreation } from '../../activities/cloud/tags.ts';
-import { stepToken } from '../../activities/effect.ts';
+import { effectActivities, stepToken } from '../../activities/effect.ts';
 import { elasticIpEffect } from '../../activities/elastic-ip.ts';
 import { internetGatewayEffect } from '../../activities/internet-gateway.ts';
 import { natGatewayEffect } from '../../activities/nat-gateway.ts';
@@ -118,6 +120,44 @@ suite('effects of the network', () => {
     assert.deepEqual(ref, made);
     assert.ok(Date.now() - began < SETTINGS.consistencyWindowMs * 3);
     assert.equal((await vpc.describe(input)).length, 1);
+  });
+
+  test('an abort does not give up a request that is under way: its answer says what has to be undone', async () => {
+    const environment = new MockActivityEnvironment();
+    const effect = vpcEffect(cloud.clients);
+    const interrupted: typeof effect = {
+      ...effect,
+      create: async (plan, context) => {
+        environment.cancel();
+        await sleep(20);
+        assert.equal(context.signal.aborted, false);
+        return effect.create(plan, context);
+      },
+    };
+    const input = { owner: someOwner('vpc'), plan: { cidr: '172.16.12.0/23' } };
+    const { 'vpc.create': create } = effectActivities('vpc', interrupted, SETTINGS);
+    const made = await environment.run(() =>
+      (create as (given: typeof input) => Promise<{ id: string }>)(input),
+    );
+    const found = await effectRunner('vpc', effect).describe(input);
+    assert.deepEqual(
+      found.map(({ ref }) => ref),
+      [made],
+    );
+  });
+
+  test('the undo of a step that has not answered waits until nothing can appear any more', async () => {
+    const effect = vpcEffect(cloud.clients);
+    const vpc = effectRunner('vpc', effect);
+    const input = { owner: someOwner('vpc'), plan: { cidr: '172.16.14.0/23' }, mayAppear: true };
+    const began = Date.now();
+    const late = sleep(SETTINGS.consistencyWindowMs / 3).then(() =>
+      effect.create(input.plan, contextOf(input.owner, 1)),
+    );
+    await untilSettled((attempt) => vpc.delete(input, { attempt, age: Date.now() - began }));
+    await late;
+    assert.deepEqual(await vpc.describe(input), []);
+    assert.ok(Date.now() - began >= SETTINGS.consistencyWindowMs);
   });
 
   test('a VPC that is not empty names what stands in it', async () => {

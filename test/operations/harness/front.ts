@@ -1,5 +1,5 @@
 import type { LoggedCall } from '../../../sandbox/aws/call-log.ts';
-import type { FaultInput } from '../../../sandbox/aws/faults.ts';
+import type { FaultInput, Faults } from '../../../sandbox/aws/faults.ts';
 import type { InventoryItem } from '../../../sandbox/aws/inventory.ts';
 import type { SandboxState } from '../../../sandbox/state.ts';
 
@@ -22,6 +22,12 @@ export class Front {
 
   async fault(faults: readonly FaultInput[]): Promise<void> {
     await this.#send('POST', 'faults', faults);
+  }
+
+  /** Whether a fault for this action has struck. */
+  async struck(action: string): Promise<boolean> {
+    const armed = (await this.#get('faults')) as ReturnType<Faults['list']>;
+    return armed.some(({ match, struck }) => match.action === action && struck > 0);
   }
 
   async clearFaults(): Promise<void> {
