@@ -207,6 +207,7 @@ describe('down()', { timeout: 60_000 }, () => {
     await runCommand('ip', ['netns', 'add', `zw${addresses.index}-stray`]);
     rmSync(statePath(home));
     for (const { pid } of processes) process.kill(pid, 'SIGKILL');
+    while (processes.some(isAlive)) await sleep(20);
     const left = await findLeftovers({ home, index: addresses.index, instances: [] });
     const kinds = left.map((line) => line.split(/ (?=\S+$)/)[0]);
     assert.deepEqual(kinds, ['process', 'mount', 'loop device', 'network namespace']);
