@@ -60,7 +60,7 @@ export function dnsRecordsEffect({ route53 }: Pick<Clients, 'route53'>): Effect<
      * parent domain, which says which zone it belongs to; it does not say which operation made it.
      */
     async leftovers(scope, { signal }) {
-      if (!('zone' in scope)) return [];
+      if (!('environment' in scope)) return [];
       const domain = scope.zone.endsWith(scope.environment)
         ? scope.zone
         : `${scope.zone}.${scope.environment}`;

@@ -44,9 +44,10 @@ export interface Leftover<Ref = unknown> {
   readonly operation?: string;
 }
 
-/** What a sweep looks for: everything of one operation, or everything of one zone. */
+/** What a sweep looks for: everything of one operation (and of the zone that it is about), or everything of one zone. */
 export type SweepScope =
-  { readonly operation: string } | { readonly zone: string; readonly environment: string };
+  | { readonly operation: string; readonly zone?: string }
+  | { readonly zone: string; readonly environment: string };
 
 /** All that a call which is no create needs to know. */
 export type CallContext = Pick<EffectContext, 'signal'>;

@@ -7,6 +7,8 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { QUEUES } from '../domain/operations.ts';
+import type { SweepScope } from '../activities/effect.ts';
+import type { Kind } from '../domain/resources/index.ts';
 import { ABORTED } from './controls.ts';
 import { KEEP, failureType, rootMessage } from './failure-types.ts';
 import type { Operation } from './operation.ts';
@@ -22,11 +24,8 @@ export async function succeed<R>(operation: Operation, result: R): Promise<R> {
   if (temporary.length > 0) {
     account.undoing('removing what is temporary');
     stuck = await unwind(temporary, account);
-    left = await sweep(
-      { operation: operation.id },
-      { kept: keptIds(operation), undos: temporary },
-      operation.account,
-    );
+    const kinds = kindsOf(operation);
+    left = await sweep(scopeOf(operation), { kept: keptIds(operation), undos: temporary, kinds }, account);
   }
   const clean = stuck.length + left.length === 0;
   account.state = clean ? 'done' : 'failed';
@@ -34,6 +33,14 @@ export async function succeed<R>(operation: Operation, result: R): Promise<R> {
   if (!clean) throw failLeftover(operation, stuck, left);
   return result;
 }
+
+/** What an operation can have made: a zone's is looked for in the zone's part of the store only. */
+const scopeOf = ({ id, input: { zone } }: Operation): SweepScope => ({
+  operation: id,
+  ...(zone === undefined ? {} : { zone }),
+});
+
+const kindsOf = ({ undos }: Operation): Kind[] => [...new Set(undos.map(({ kind }) => kind))];
 
 /** Ids of what shall stay: everything made that is not temporary. */
 const keptIds = (operation: Operation): ReadonlySet<string> => {
@@ -58,7 +65,11 @@ export async function fail(operation: Operation, error: TemporalFailure): Promis
   const left =
     kept || undos.length === 0
       ? []
-      : await sweep({ operation: operation.id }, { kept: operation.shared, undos }, account);
+      : await sweep(
+          scopeOf(operation),
+          { kept: operation.shared, undos, kinds: kindsOf(operation) },
+          account,
+        );
   account.state = 'failed';
   try {
     for (const follow of operation.afterFailure) await follow({ kept, stuck });

@@ -63,6 +63,8 @@ export interface SweepOptions {
   readonly kept: ReadonlySet<string>;
   /** How to undo what a step made late. What no step of these made is reported, never deleted: tags can be planted. */
   readonly undos: readonly UndoEntry[];
+  /** The only kinds that the scope can hold; all without it. */
+  readonly kinds?: readonly Kind[];
 }
 
 /**
@@ -71,7 +73,7 @@ export interface SweepOptions {
  */
 export async function sweep(
   scope: SweepScope,
-  { kept, undos }: SweepOptions,
+  { kept, undos, kinds }: SweepOptions,
   account: Account,
 ): Promise<string[]> {
   return CancellationScope.nonCancellable(async () => {
@@ -81,10 +83,8 @@ export async function sweep(
     try {
       for (let round = 1; clean < 2 && (round <= MAX_LOOKS || clean > 0); round++) {
         const summary = `looking for leftovers (${round})`;
-        found = await scheduleActivity<SweepResult>('sweep', [{ scope, kept: [...kept] }], {
-          ...options,
-          summary,
-        });
+        const look = { scope, kept: [...kept], ...(kinds === undefined ? {} : { kinds }) };
+        found = await scheduleActivity<SweepResult>('sweep', [look], { ...options, summary });
         clean = found.left.length === 0 ? clean + 1 : 0;
         const steps = new Set(found.left.map(({ step }) => step));
         await unwind(

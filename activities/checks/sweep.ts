@@ -11,6 +11,8 @@ export interface Sweep {
   readonly scope: SweepScope;
   /** Ids of what shall stay; neither removed nor reported. */
   readonly kept?: readonly string[];
+  /** Kinds to look for; all of them without it. */
+  readonly kinds?: readonly Kind[];
   /** True to remove what is found; without it the sweep only looks. */
   readonly remove?: boolean;
 }
@@ -38,9 +40,12 @@ type Item = { readonly kind: Kind; readonly leftover: Leftover<{ readonly id: st
 const REMOVAL_MS = 30_000;
 
 export const sweepChecks = (effects: Partial<Effects>, settings: CheckSettings) => {
-  const find = async ({ scope, kept = [] }: Sweep, signal: AbortSignal): Promise<Item[]> => {
+  const find = async (
+    { scope, kept = [], kinds: wanted = kinds }: Sweep,
+    signal: AbortSignal,
+  ): Promise<Item[]> => {
     const found = await Promise.all(
-      kinds.map(async (kind) => {
+      wanted.map(async (kind) => {
         const effect = effects[kind] as AnyEffect | undefined;
         if (!effect || effect.leftovers === 'with its parent') return [];
         const list = await effect.leftovers(scope, { signal });

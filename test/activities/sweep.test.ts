@@ -31,6 +31,18 @@ suite('sweeps and the account', () => {
     return inActivity(() => sweepChecks(effects, settings).sweep(input));
   };
 
+  test('a sweep looks for the kinds that it is asked for', async () => {
+    const owner = someOwner('vpc');
+    const effects = createAwsEffects(cloud.clients, { bucket });
+    const made = await effectRunner('vpc', effects.vpc).create({ owner, plan: { cidr: '172.16.30.0/23' } });
+    const scope = { operation: owner.operation };
+    const look = async (kinds: readonly Kind[]) => (await run({ scope, kinds })).left.map(({ id }) => id);
+    assert.deepEqual(await look(['subnet', 'role']), []);
+    assert.deepEqual(await look(['vpc']), [made.id]);
+    assert.deepEqual((await run({ scope: { ...scope, zone: 'zone03' } })).left.length, 1);
+    assert.deepEqual((await run({ scope: { ...scope, zone: 'zone04' } })).left, []);
+  });
+
   test('a sweep finds everything of an operation and removes it in the reverse order', async () => {
     const base = someOwner('base');
     const owner = (step: string): Owner => ({ ...base, step });

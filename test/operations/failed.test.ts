@@ -32,7 +32,8 @@ interface Case {
   readonly says: RegExp;
 }
 
-const EVENTS_OF_BAKE = 180;
+/** Up to these they make; then a bake removes what is temporary, and a zone boots machines. */
+const EVENTS_OF_BAKE = 140;
 const EVENTS_OF_GROUND = 330;
 const abortAt =
   (events: number) =>
