@@ -41,6 +41,7 @@ suite('sweeps and the account', () => {
     assert.deepEqual(await look(['vpc']), [made.id]);
     assert.deepEqual((await run({ scope: { ...scope, zone: 'zone03' } })).left.length, 1);
     assert.deepEqual((await run({ scope: { ...scope, zone: 'zone04' } })).left, []);
+    assert.deepEqual((await run({ scope, remove: true })).left, []);
   });
 
   test('a sweep finds everything of an operation and removes it in the reverse order', async () => {
