@@ -38,9 +38,9 @@ export function endState(
   const byKey = (items: readonly InventoryItem[]) => new Map(items.map((item) => [keyOf(item), item]));
   const [old, now] = [byKey(before), byKey(after)];
   const steps = new Map(after.map((item) => [item.id, stepOf(item)]));
-  // Documents are written again by later runs.
+  // Documents are written again by later runs; records never are, each run has its own.
   const rewritten = ({ kind, id }: InventoryItem) =>
-    kind === 's3-prefix' && own.some((word) => id.includes(word));
+    kind === 's3-prefix' && !id.includes('/operations/') && own.some((word) => id.includes(word));
   const made = after.filter((item) => !old.has(keyOf(item)) || SHARED.has(item.kind) || rewritten(item));
   const gone = before.filter((item) => !now.has(keyOf(item)));
   return [
