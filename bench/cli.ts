@@ -1,9 +1,16 @@
 /** Runs the command line as a person does: a process of its own, whose progress is read as it is said. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const ROOT = join(import.meta.dirname, '..');
+
+const running = new Set<ChildProcess>();
+
+/** Ends the commands that are at work. */
+export function endChildren(): void {
+  for (const child of running) child.kill('SIGTERM');
+}
 
 export interface SaidLine {
   readonly text: string;
@@ -26,6 +33,8 @@ export async function runCli(args: readonly string[], env: NodeJS.ProcessEnv = {
     [join(ROOT, 'sandbox/toolchain/bootstrap.mjs'), 'clients/cli/main.ts', ...args],
     { cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
+  running.add(child);
+  child.once('close', () => running.delete(child));
   const lines: SaidLine[] = [];
   createInterface({ input: child.stderr }).on('line', (text) => lines.push({ text, at: since() }));
   let stdout = '';

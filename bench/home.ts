@@ -1,9 +1,14 @@
 /** The sandbox that benches run in: one of their own, so that nobody's work is measured with it or lost. */
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { join } from 'node:path';
 import { down } from '../sandbox/down.ts';
 import { readState, type SandboxState } from '../sandbox/state.ts';
 import { up, type UpOptions } from '../sandbox/up.ts';
+import { endChildren } from './cli.ts';
 
 const DEFAULT_HOME = '/var/lib/zonewright/bench';
+const CLI = join(import.meta.dirname, '../clients/cli/main.ts');
 
 /**
  * Points this process and those that it starts to the benches' sandbox.
@@ -16,6 +21,19 @@ export function useBenchHome(): string {
   throw new Error(
     `Cannot measure in "${home}": a sandbox is up there, expected none; run: ZONEWRIGHT_SANDBOX_HOME=${home} zonewright sandbox down`,
   );
+}
+
+/**
+ * A run that is ended leaves no sandbox: it is taken down by a process that outlives this one, since this one may hold
+ * the sandbox's lock.
+ */
+export function takeDownOnSignal(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => {
+      endChildren();
+      spawn(process.execPath, [CLI, 'sandbox', 'down'], { detached: true, stdio: 'ignore' }).unref();
+      process.exit(128 + constants.signals[signal]);
+    });
 }
 
 /** Gives `body` a sandbox and takes it down afterwards, whatever happens. */

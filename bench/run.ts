@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { BENCHES, type Bench } from './benches.ts';
 import { commitOf, load, thisComputer } from './computer.ts';
-import { useBenchHome } from './home.ts';
+import { takeDownOnSignal, useBenchHome } from './home.ts';
 import type { BenchResult } from './measurement.ts';
 import { textOf, writeReport } from './report.ts';
 import { keep, resultsFile } from './results.ts';
@@ -46,6 +46,7 @@ async function main(): Promise<number> {
     return 2;
   }
   useBenchHome();
+  takeDownOnSignal();
   const results: BenchResult[] = [];
   for (const bench of given.chosen) {
     const result = await measure(bench, given.repeat);
