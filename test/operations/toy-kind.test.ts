@@ -90,9 +90,18 @@ suite('a kind of resource that is added', () => {
   });
 
   test('is undone, swept and named in the record when its operation fails', async () => {
-    const handle = await start([1, 0]);
+    await lab.front.fault([
+      {
+        match: { service: 'ec2', action: 'CreateVolume', params: { Size: '7' } },
+        effect: { kind: 'error', code: 'UnauthorizedOperation', status: 403 },
+      },
+    ]);
+    const handle = await start([1, 7]);
     await assert.rejects(handle.result(), (error: Error) => {
-      assert.match((error.cause as Error).message, /volume-1.*sizeGiB[^]*everything was undone/);
+      assert.match(
+        (error.cause as Error).message,
+        /create volume: UnauthorizedOperation.*everything was undone/,
+      );
       return true;
     });
     assert.deepEqual(await volumesOf(handle), []);
