@@ -37,6 +37,55 @@ export const operations = {
     approval: true,
     onFailure: 'keep',
   },
+  NodeJoin: {
+    summary: 'Join a machine to a zone: instance, certificates, routes, etcd member, gates, admission',
+    conflicts: 'zone',
+    startedBy: ['person'],
+    approval: true,
+    onFailure: 'roll-back',
+  },
+  NodeRemove: {
+    summary: 'Remove a node from a zone: drain, etcd member, node object, machine',
+    conflicts: 'zone',
+    startedBy: ['person'],
+    approval: true,
+    onFailure: 'keep',
+  },
+  ApplyServices: {
+    summary: 'Bring the services of a zone to what services.yml says, one after the other',
+    conflicts: 'zone',
+    startedBy: ['person'],
+    approval: true,
+    onFailure: 'keep',
+  },
+  RollingServiceUpdate: {
+    summary: 'Replace the instances of a service: start new, announce, withdraw, drain, stop old',
+    conflicts: 'zone',
+    startedBy: ['person'],
+    approval: true,
+    onFailure: 'roll-back',
+  },
+  EtcdBackupRestore: {
+    summary: "Back up a zone's etcd to the zone store, and prove it by restoring it into a scratch etcd",
+    conflicts: 'none',
+    startedBy: ['person', 'schedule'],
+    approval: false,
+    onFailure: 'roll-back',
+  },
+  ProveBackup: {
+    summary: 'Prove a backup again by restoring it into a scratch etcd',
+    conflicts: 'none',
+    startedBy: ['person', 'schedule'],
+    approval: false,
+    onFailure: 'roll-back',
+  },
+  EtcdRestore: {
+    summary: "Bring a zone's etcd back from a proven backup on a fresh director",
+    conflicts: 'zone',
+    startedBy: ['person'],
+    approval: true,
+    onFailure: 'keep',
+  },
 } as const satisfies Record<string, OperationRow>;
 
 export type OperationType = keyof typeof operations;

@@ -12,7 +12,7 @@ export interface TestFile {
 }
 
 /** Folders whose tests share one sandbox, in the order in which they run: the floor before what stands on it. */
-const REAL_FOLDERS = ['test/sandbox/', 'test/operations/', 'test/system/'];
+const REAL_FOLDERS = ['test/sandbox/', 'test/operations/', 'test/system/', 'test/zone/'];
 
 /**
  * Every `*.test.ts` under `<root>/test` whose path contains one of `filters` (all of them without a filter),
