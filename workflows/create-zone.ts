@@ -39,7 +39,7 @@ export const createZone = (raw: unknown): Promise<CreateZoneResult> =>
     const manifest = manifestWriter(
       operation,
       plan.bucket,
-      newManifest(plan, input.spec, new Date().toISOString()),
+      newManifest(plan, input.spec, new Date().toISOString(), input.facts),
     );
     await manifest.open();
     const { ground, machines } = stages(plan.steps);

@@ -3,11 +3,17 @@ import { ZonewrightError } from '../../domain/errors.ts';
 import { parse } from '../../domain/parse.ts';
 import { destroyHash, planDestroy, type DestroyStep } from '../../domain/zone/destroy.ts';
 import {
+  aboutZone,
+  mustBeActive,
+  partsOf,
   withMade,
+  withNeeds,
   withoutMade,
   withState,
   zoneManifestSchema,
   type ManifestEntry,
+  type PartsWanted,
+  type ZoneAbout,
   type ZoneManifest,
   type ZoneState,
 } from '../../domain/zone/manifest.ts';
@@ -19,6 +25,13 @@ import { asActivity } from '../failures.ts';
 export interface ManifestChange extends ObjectName {
   readonly operation: string;
   readonly at: string;
+}
+
+export interface ManifestNote extends ManifestChange {
+  readonly made: readonly ManifestEntry[];
+  /** What the steps of `made` need, where the zone's own plan does not say it. */
+  readonly needs?: ZoneManifest['needs'];
+  readonly state?: ZoneState;
 }
 
 /** A zone's manifest grows with the zone, so histories carry what changes, never the whole. */
@@ -62,18 +75,19 @@ export const manifestChecks = ({ s3 }: Pick<Clients, 's3'>) => {
       'hold the manifest',
       async ({ state, operation, at, ...name }: ManifestChange & { readonly state: ZoneState }) => {
         const { manifest, etag } = await mustRead(name);
+        // What is being made or destroyed is no zone that other operations can work on.
+        if (state === 'active') mustBeActive(manifest);
         const held = { ...withState(manifest, state, at), operation };
         await putObject(s3, name, JSON.stringify(held), { ifMatch: etag }, { signal: signalOf() });
       },
     ),
 
-    'manifest.note': asActivity(
-      'write the manifest',
-      (input: ManifestChange & { readonly made: readonly ManifestEntry[]; readonly state?: ZoneState }) =>
-        change(input, (manifest) => {
-          const noted = input.made.reduce((all, entry) => withMade(all, entry, input.at), manifest);
-          return input.state === undefined ? noted : withState(noted, input.state, input.at);
-        }),
+    'manifest.note': asActivity('write the manifest', (input: ManifestNote) =>
+      change(input, (manifest) => {
+        const grown = withNeeds(manifest, input.needs ?? {});
+        const noted = input.made.reduce((all, entry) => withMade(all, entry, input.at), grown);
+        return input.state === undefined ? noted : withState(noted, input.state, input.at);
+      }),
     ),
 
     'manifest.forget': asActivity(
@@ -83,6 +97,18 @@ export const manifestChecks = ({ s3 }: Pick<Clients, 's3'>) => {
           const less = input.steps.reduce((all, step) => withoutMade(all, step, input.at), manifest);
           return input.state === undefined ? less : withState(less, input.state, input.at);
         }),
+    ),
+
+    /** What operations on the zone plan from. */
+    'manifest.about': asActivity('read the manifest', async (name: ObjectName): Promise<ZoneAbout> =>
+      aboutZone((await mustRead(name)).manifest),
+    ),
+
+    /** Some parts of a zone; never all of them, which a history could not carry. */
+    'manifest.parts': asActivity(
+      'read the manifest',
+      async ({ bucket, key, ...wanted }: ObjectName & PartsWanted): Promise<readonly ManifestEntry[]> =>
+        partsOf((await mustRead({ bucket, key })).manifest, wanted),
     ),
 
     /** What a zone is, in short: enough to approve its destruction. */

@@ -3,6 +3,7 @@ import { ZonewrightError } from '../errors.ts';
 import { dependenciesOf } from '../plan.ts';
 import { kinds } from '../resources/index.ts';
 import { ownerSchema } from '../resources/resource.ts';
+import { zoneFactsSchema, type ZoneFacts } from './facts.ts';
 import type { ZonePlan } from './plan.ts';
 import { zoneSpecSchema, type ZoneSpec } from './spec.ts';
 
@@ -30,6 +31,8 @@ export const zoneManifestSchema = z.object({
   region: z.string(),
   imageId: z.string(),
   spec: zoneSpecSchema,
+  /** What the plan was made from besides the specification; zones that an early version made have none. */
+  facts: zoneFactsSchema.optional(),
   /** Hash of the plan that was approved. */
   plan: z.string(),
   state: z.enum(ZONE_STATES),
@@ -51,7 +54,7 @@ export const manifestKey = (zone: string, storePrefix = ''): string =>
   `${storePrefix}zones/${zone}/manifest.json`;
 
 /** The manifest of a zone of which nothing is made yet. @param at time, ISO 8601 */
-export const newManifest = (plan: ZonePlan, spec: ZoneSpec, at: string): ZoneManifest => ({
+export const newManifest = (plan: ZonePlan, spec: ZoneSpec, at: string, facts?: ZoneFacts): ZoneManifest => ({
   format: 1,
   zone: plan.zone,
   environment: plan.environment,
@@ -60,6 +63,7 @@ export const newManifest = (plan: ZonePlan, spec: ZoneSpec, at: string): ZoneMan
   region: plan.region,
   imageId: plan.imageId,
   spec,
+  ...(facts === undefined ? {} : { facts }),
   plan: plan.hash,
   state: 'creating',
   createdAt: at,
@@ -78,12 +82,65 @@ export function withMade(manifest: ZoneManifest, entry: ManifestEntry, at: strin
   return { ...manifest, made, updatedAt: at };
 }
 
-/** Forgets what a step made, once it is gone; succeeds when it is not there. */
-export const withoutMade = (manifest: ZoneManifest, step: string, at: string): ZoneManifest => ({
+/** Adds what steps need that the zone's own plan does not know: machines that join later. */
+export const withNeeds = (manifest: ZoneManifest, needs: ZoneManifest['needs']): ZoneManifest => ({
   ...manifest,
-  made: manifest.made.filter((each) => each.step !== step),
-  updatedAt: at,
+  needs: { ...manifest.needs, ...needs },
 });
+
+/** Forgets what a step made, once it is gone; succeeds when it is not there. */
+export function withoutMade(manifest: ZoneManifest, step: string, at: string): ZoneManifest {
+  const { [step]: _, ...needs } = manifest.needs;
+  return { ...manifest, made: manifest.made.filter((each) => each.step !== step), needs, updatedAt: at };
+}
+
+/** Names of the machines that a manifest lists, complete or half made: `worker-0`, in order. */
+export const machineNames = ({ made }: Pick<ZoneManifest, 'made'>): string[] =>
+  [...new Set(made.flatMap(({ step }) => /^machines\/([^/]+)\//.exec(step)?.[1] ?? []))].toSorted((a, b) =>
+    a.localeCompare(b, 'en', { numeric: true }),
+  );
+
+/** What later operations plan from: a manifest without what was made. */
+export type ZoneAbout = Pick<
+  ZoneManifest,
+  'zone' | 'environment' | 'domain' | 'state' | 'imageId' | 'spec' | 'facts' | 'operation'
+> & { readonly machines: readonly string[] };
+
+export function aboutZone(manifest: ZoneManifest): ZoneAbout {
+  const { zone, environment, domain, state, imageId, spec, facts, operation } = manifest;
+  return {
+    ...{ zone, environment, domain, state, imageId, spec },
+    ...(facts === undefined ? {} : { facts }),
+    ...(operation === undefined ? {} : { operation }),
+    machines: machineNames(manifest),
+  };
+}
+
+/** Which parts of a zone: exactly these steps, and everything below these prefixes. */
+export interface PartsWanted {
+  readonly steps?: readonly string[];
+  readonly prefixes?: readonly string[];
+}
+
+export const partsOf = (
+  { made }: Pick<ZoneManifest, 'made'>,
+  { steps = [], prefixes = [] }: PartsWanted,
+): ManifestEntry[] =>
+  made.filter(({ step }) => steps.includes(step) || prefixes.some((prefix) => step.startsWith(prefix)));
+
+/** @throws {ZonewrightError} of type `Conflict` when the zone is not one that operations can work on */
+export function mustBeActive({
+  zone,
+  state,
+  operation,
+}: Pick<ZoneAbout, 'zone' | 'state' | 'operation'>): void {
+  if (state === 'active') return;
+  throw new ZonewrightError(
+    'Conflict',
+    `Cannot change zone "${zone}": it is ${state}${operation === undefined ? '' : ` by operation "${operation}"`}`,
+    { details: { zone, state } },
+  );
+}
 
 const NEXT: Readonly<Record<ZoneState, readonly ZoneState[]>> = {
   // From creating straight to destroyed when its creation was undone.

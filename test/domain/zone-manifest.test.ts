@@ -5,9 +5,14 @@ import { parse } from '../../domain/parse.ts';
 import { dependenciesOf, layersOf } from '../../domain/plan.ts';
 import { planDestroy } from '../../domain/zone/destroy.ts';
 import {
+  aboutZone,
+  machineNames,
   manifestKey,
+  mustBeActive,
   newManifest,
+  partsOf,
   withMade,
+  withNeeds,
   withoutMade,
   withState,
   zoneManifestSchema,
@@ -15,7 +20,7 @@ import {
   type ManifestEntry,
   type ZoneManifest,
 } from '../../domain/zone/manifest.ts';
-import { planOf, randomNumbers, someSpec, zoneSpec } from './zone-fixtures.ts';
+import { planOf, randomNumbers, someSpec, zoneFacts, zoneSpec } from './zone-fixtures.ts';
 
 const AT = '2030-01-31T12:00:00.000Z';
 const LATER = '2030-01-31T12:01:00.000Z';
@@ -122,4 +127,50 @@ test('planDestroy() ends on needs that go round', () => {
     planDestroy(round).map((layer) => layer.map(({ step }) => step)),
     [['b'], ['a']],
   );
+});
+
+test('a manifest keeps what its plan was made from; one that an early version wrote has no facts', () => {
+  const facts = zoneFacts();
+  const manifest = newManifest(planOf(), zoneSpec(), AT, facts);
+  const read = parse(zoneManifestSchema, JSON.parse(JSON.stringify(manifest)), 'the manifest');
+  assert.deepEqual(read.facts, facts);
+  assert.equal(aboutZone(manifestOf(1)).facts, undefined);
+});
+
+test('parts are found by step and by prefix, machines by their names, in the order of their numbers', () => {
+  const steps = [
+    'network/vpc',
+    'machines/worker-10/instance',
+    'machines/worker-2/instance',
+    'machines/border-0/x',
+  ];
+  const manifest = steps.reduce((so, step) => withMade(so, entry(step), AT), manifestOf(1, 0));
+  assert.deepEqual(machineNames(manifest), ['border-0', 'worker-2', 'worker-10']);
+  const found = partsOf(manifest, { steps: ['network/vpc'], prefixes: ['machines/worker-1'] });
+  assert.deepEqual(
+    found.map(({ step }) => step),
+    ['network/vpc', 'machines/worker-10/instance'],
+  );
+  assert.deepEqual(partsOf(manifest, {}), []);
+  assert.deepEqual(aboutZone(manifest).machines, ['border-0', 'worker-2', 'worker-10']);
+});
+
+test('what joined later is unmade before what it needs, and its needs are forgotten with it', () => {
+  const joined = 'machines/worker-7/instance';
+  const plain = manifestOf(1);
+  const grown = withMade(withNeeds(plain, { [joined]: ['network/vpc'] }), entry(joined, 'instance'), AT);
+  const order = planDestroy(grown)
+    .flat()
+    .map(({ step }) => step);
+  assert.ok(order.indexOf(joined) < order.indexOf('network/vpc'));
+  assert.deepEqual(withoutMade(grown, joined, AT), { ...plain, updatedAt: AT });
+});
+
+test('operations change active zones only', () => {
+  mustBeActive({ ...manifestOf(1, 0), state: 'active' });
+  const creating = { ...manifestOf(1, 0), operation: 'create-zone03.1' };
+  assert.throws(() => mustBeActive(creating), {
+    type: 'Conflict',
+    message: /it is creating by operation "create-zone03.1"/,
+  });
 });
