@@ -4,6 +4,9 @@ import type { Client } from '@temporalio/client';
 import type { Explanation, Progress } from '../domain/explain.ts';
 import { ClientError, EXIT } from './errors.ts';
 import { actor, describeWorkflow } from './operations.ts';
+import { endedWith } from './outcome.ts';
+import type { OperationFailure } from './outcome.ts';
+import { unpolledQueues } from './pollers.ts';
 
 /** A query that takes longer than this has no worker to answer it. */
 const ANSWER_MS = 5_000;
@@ -12,23 +15,38 @@ export interface Explained {
   readonly explanation: Explanation;
   /** `memo` when nobody answered and what the operation said last is shown instead. */
   readonly from: 'operation' | 'memo';
-  /** False when no worker polls the operation's queue: nothing moves until one does. */
-  readonly workerPolling: boolean;
+  /** Queues of what it waits for that no worker polls: that moves only once one does. */
+  readonly unpolled: readonly string[];
 }
 
-/** Why an operation waits, also while no worker runs. */
+/** Why an operation waits, also while no worker runs; of one that has ended, how it ended. */
 export async function explainOperation(client: Client, id: string): Promise<Explained> {
-  const { memo, taskQueue } = await describeWorkflow(client, id);
-  const answer = await ask<Explanation>(client, id, 'explain');
-  if (answer !== undefined) return { explanation: answer, from: 'operation', workerPolling: true };
-  const explanation = memo?.['explain'] as Explanation | undefined;
+  const description = await describeWorkflow(client, id);
+  const open = description.status.name === 'RUNNING';
+  const [answer, unpolled] = await Promise.all([
+    ask<Explanation>(client, id, 'explain'),
+    open ? unpolledQueues(client, description) : [],
+  ]);
+  const explanation = answer ?? (description.memo?.['explain'] as Explanation | undefined);
   if (explanation === undefined) {
     throw new ClientError(
       EXIT.failed,
       `Cannot explain "${id}": it has said nothing yet and no worker answers`,
     );
   }
-  return { explanation, from: 'memo', workerPolling: await isPolled(client, taskQueue) };
+  return {
+    explanation: open ? explanation : asEnded(explanation, await endedWith(client, id)),
+    from: answer === undefined ? 'memo' : 'operation',
+    unpolled,
+  };
+}
+
+/** One that was terminated had no time to say so itself. */
+function asEnded(said: Explanation, failure: OperationFailure | undefined): Explanation {
+  const { question: _question, paused: _paused, ...rest } = said;
+  const ended = { ...rest, waits: [], youCan: [] };
+  if (failure === undefined) return { ...ended, state: 'done', headline: 'done' };
+  return { ...ended, state: 'failed', headline: failure.message };
 }
 
 /** The steps of an operation; undefined while no worker answers. */
@@ -46,35 +64,38 @@ async function ask<T>(client: Client, id: string, query: string): Promise<T | un
   }
 }
 
-async function isPolled(client: Client, queue: string): Promise<boolean> {
-  const { pollers } = await client.workflowService.describeTaskQueue({
-    namespace: client.options.namespace,
-    taskQueue: { name: queue },
-    taskQueueType: 1,
-  });
-  const recent = Date.now() - 60_000;
-  return (pollers ?? []).some(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000 > recent);
-}
-
 export type Control = 'pause' | 'resume' | 'abort' | 'decide';
+
+export interface ControlRequest {
+  /** Who asks; by default the person at this computer. */
+  readonly actor?: string;
+  /** How the actor is called, where the actor is an id. */
+  readonly actorName?: string;
+  readonly reason: string;
+  readonly question?: string;
+  readonly choice?: string;
+}
 
 /**
  * Sends a control and returns the operation's answer.
  *
+ * @param updateId the same request sent again under it is answered again and counts once
  * @throws {ClientError} refused, with the operation's reason
  */
 export async function controlOperation(
   client: Client,
   id: string,
   control: Control,
-  args: Readonly<Record<string, string>>,
+  request: ControlRequest,
+  updateId?: string,
 ): Promise<string> {
   await describeWorkflow(client, id);
   try {
     return await client.withDeadline(Date.now() + 3 * ANSWER_MS, () =>
-      client.workflow
-        .getHandle(id)
-        .executeUpdate<string, [object]>(control, { args: [{ actor: actor(), ...args }] }),
+      client.workflow.getHandle(id).executeUpdate<string, [object]>(control, {
+        args: [{ actor: actor(), ...request }],
+        ...(updateId === undefined ? {} : { updateId }),
+      }),
     );
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError) {

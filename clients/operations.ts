@@ -7,9 +7,11 @@ import type {
   WorkflowHandle,
   WorkflowIdConflictPolicy,
 } from '@temporalio/client';
+import type { Explanation } from '../domain/explain.ts';
 import { operations, QUEUES, SEARCH_ATTRIBUTES } from '../domain/operations.ts';
 import type { OperationType } from '../domain/operations.ts';
 import { ClientError, EXIT } from './errors.ts';
+import { closedState, closedStatus } from './states.ts';
 
 export interface OperationSummary {
   readonly id: string;
@@ -21,6 +23,8 @@ export interface OperationSummary {
   readonly state: string;
   readonly startedAt: string;
   readonly endedAt?: string;
+  /** What it said last while open: what it waits for or asks. */
+  readonly headline?: string;
 }
 
 /** Who asks: `ZONEWRIGHT_ACTOR`, else the user on this computer. */
@@ -76,8 +80,8 @@ export async function listOperations(client: Client, filter: OperationFilter): P
   const terms = [`${SEARCH_ATTRIBUTES.operation} IS NOT NULL`];
   if (filter.zone !== undefined) terms.push(`${SEARCH_ATTRIBUTES.zone} = ${quoted(filter.zone)}`);
   if (filter.type !== undefined) terms.push(`WorkflowType = ${quoted(filter.type)}`);
-  if (filter.state !== undefined) terms.push(`${SEARCH_ATTRIBUTES.state} = ${quoted(filter.state)}`);
-  if (filter.all !== true && filter.state === undefined) terms.push("ExecutionStatus = 'Running'");
+  if (filter.state !== undefined) terms.push(termOf(filter.state));
+  else if (filter.all !== true) terms.push("ExecutionStatus = 'Running'");
   const found: OperationSummary[] = [];
   for await (const info of client.workflow.list({ query: terms.join(' AND '), pageSize: filter.limit })) {
     found.push(summaryOf(info));
@@ -86,12 +90,19 @@ export async function listOperations(client: Client, filter: OperationFilter): P
   return found.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt));
 }
 
+/** What was terminated still bears the state that it had last. */
+function termOf(state: string): string {
+  const closed = closedStatus(state);
+  if (closed !== undefined) return `ExecutionStatus = '${closed}'`;
+  return `ExecutionStatus = 'Running' AND ${SEARCH_ATTRIBUTES.state} = ${quoted(state)}`;
+}
+
 /** In a visibility query. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 type Facts = Pick<
   WorkflowExecutionInfo,
-  'workflowId' | 'runId' | 'type' | 'status' | 'searchAttributes' | 'startTime'
+  'workflowId' | 'runId' | 'type' | 'status' | 'searchAttributes' | 'startTime' | 'memo'
 > & {
   readonly closeTime?: Date | undefined;
 };
@@ -102,6 +113,7 @@ function summaryOf(info: Facts): OperationSummary {
     return values === undefined ? undefined : String(values[0]);
   };
   const open = info.status.name === 'RUNNING';
+  const said = info.memo?.['explain'] as Explanation | undefined;
   const zone = attribute(SEARCH_ATTRIBUTES.zone);
   const by = attribute(SEARCH_ATTRIBUTES.actor);
   return {
@@ -110,21 +122,12 @@ function summaryOf(info: Facts): OperationSummary {
     type: info.type,
     ...(zone === undefined ? {} : { zone }),
     ...(by === undefined ? {} : { actor: by }),
-    state: open
-      ? (attribute(SEARCH_ATTRIBUTES.state) ?? 'running')
-      : (CLOSED[info.status.name] ?? info.status.name),
+    state: open ? (attribute(SEARCH_ATTRIBUTES.state) ?? 'running') : closedState(info.status.name),
     startedAt: info.startTime.toISOString(),
+    ...(open && said !== undefined ? { headline: said.headline } : {}),
     ...(info.closeTime === undefined ? {} : { endedAt: info.closeTime.toISOString() }),
   };
 }
-
-const CLOSED: Readonly<Record<string, string>> = {
-  COMPLETED: 'done',
-  FAILED: 'failed',
-  CANCELLED: 'cancelled',
-  TERMINATED: 'terminated',
-  TIMED_OUT: 'timed out',
-};
 
 /** @throws {ClientError} when there is no operation of this id */
 export async function describeOperation(client: Client, id: string): Promise<OperationSummary> {

@@ -5,10 +5,9 @@
 import { hostname } from 'node:os';
 import { QUEUES } from '../domain/operations.ts';
 import { loadContext } from './contexts.ts';
+import { TASKS } from './pollers.ts';
 import { connectTemporal } from './temporal.ts';
 
-/** Of Temporal's API: workflow tasks, activity tasks. */
-const TASKS = { workflows: 1, activities: 2 } as const;
 const RECENT_MS = 120_000;
 
 /** A worker's default identity is `<pid>@<host>`. */

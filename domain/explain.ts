@@ -25,6 +25,8 @@ export interface Decision {
   readonly question: string;
   readonly choice: string;
   readonly actor: string;
+  /** How the actor is called, where the actor is an id. */
+  readonly actorName?: string;
   readonly reason: string;
   readonly at: string;
 }
@@ -45,13 +47,20 @@ export interface Explanation {
   readonly operation: string;
   readonly type: string;
   readonly actor: string;
+  /** How the actor is called, where the actor is an id. */
+  readonly actorName?: string;
   readonly reason: string;
   readonly zone?: string;
   readonly state: OperationState;
   readonly headline: string;
   readonly waits: readonly Wait[];
   readonly question?: Question;
-  readonly paused?: { readonly by: string; readonly since: string; readonly reason: string };
+  readonly paused?: {
+    readonly by: string;
+    readonly byName?: string;
+    readonly since: string;
+    readonly reason: string;
+  };
   readonly youCan: readonly string[];
   readonly decisions: readonly Decision[];
 }
@@ -63,13 +72,18 @@ export interface Progress {
   readonly steps: readonly StepView[];
 }
 
-export const decideArgs = z.strictObject({
-  question: z.string(),
-  choice: z.string(),
-  reason: z.string().default(''),
+export const controlArgs = z.strictObject({
   actor: z.string().min(1),
+  actorName: z.string().min(1).optional(),
+  reason: z.string().default(''),
 });
-export const controlArgs = z.strictObject({ actor: z.string().min(1), reason: z.string().default('') });
+export const decideArgs = controlArgs.extend({ question: z.string(), choice: z.string() });
+
+/** Who it was, as people read it: `Alice Doe (slack:U123)`, `alice@example.com`. */
+export const personName = ({ actor, actorName }: Pick<Decision, 'actor' | 'actorName'>): string =>
+  actorName === undefined ? actor : `${actorName} (${actor})`;
+export const pausedBy = ({ by, byName }: NonNullable<Explanation['paused']>): string =>
+  personName({ actor: by, ...(byName === undefined ? {} : { actorName: byName }) });
 
 /** The explanation as Markdown, for the Temporal UI's details. */
 export function explanationText(explanation: Explanation): string {
@@ -81,7 +95,9 @@ export function explanationText(explanation: Explanation): string {
   }
   const { question, paused } = explanation;
   if (paused)
-    lines.push(`- paused by ${paused.by} at ${paused.since}${paused.reason ? `: ${paused.reason}` : ''}`);
+    lines.push(
+      `- paused by ${pausedBy(paused)} at ${paused.since}${paused.reason ? `: ${paused.reason}` : ''}`,
+    );
   if (question) {
     lines.push(
       `- asks: ${question.text} (${question.choices.join(', ')}; at ${question.deadline}: ${question.default})`,

@@ -94,6 +94,8 @@ export type OperationType = keyof typeof operations;
 export const operationInput = z.object({
   /** Who asked: `alice@example.com`, `slack:U123`, `schedule:nightly`. */
   actor: z.string().min(1),
+  /** How the actor is called, where the actor is an id. */
+  actorName: z.string().min(1).optional(),
   reason: z.string().default(''),
   environment: z.string().min(1),
   /** How long an open question waits before its default is taken, milliseconds. */

@@ -1,6 +1,7 @@
 import { setCurrentDetails, upsertMemo, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import {
   explanationText,
+  pausedBy,
   type Decision,
   type Explanation,
   type OperationState,
@@ -21,7 +22,7 @@ const now = (): string => new Date().toISOString();
 export class Account {
   state: OperationState = 'running';
   question: Question | undefined;
-  paused: { by: string; since: string; reason: string } | undefined;
+  paused: Explanation['paused'];
   /** How many waits have passed their progress deadlines. */
   stalled = 0;
   readonly decisions: Decision[] = [];
@@ -36,6 +37,14 @@ export class Account {
 
   constructor(input: OperationInput & { readonly zone?: string | undefined }) {
     this.#input = input;
+  }
+
+  /** Notes who has decided what. */
+  decided({
+    actorName,
+    ...decision
+  }: Omit<Decision, 'at' | 'actorName'> & { actorName: string | undefined }) {
+    this.decisions.push({ ...decision, ...(actorName === undefined ? {} : { actorName }), at: now() });
   }
 
   step(step: string, change: Partial<StepView> & Pick<StepView, 'state'>): void {
@@ -79,12 +88,13 @@ export class Account {
   }
 
   explain(): Explanation {
-    const { type, id, actor, reason, zone } = this.#identity();
+    const { type, id, actor, actorName, reason, zone } = this.#identity();
     const waits = [...this.#waits];
     return {
       operation: id,
       type,
       actor,
+      ...(actorName === undefined ? {} : { actorName }),
       reason,
       ...(zone === undefined ? {} : { zone }),
       state: this.shownState(),
@@ -132,13 +142,13 @@ export class Account {
 
   #identity() {
     const { workflowId: id, workflowType: type } = workflowInfo();
-    const { actor, reason, zone } = this.#input;
-    return { id, type, actor, reason, zone };
+    const { actor, actorName, reason, zone } = this.#input;
+    return { id, type, actor, actorName, reason, zone };
   }
 
   #headline(waits: readonly Wait[]): string {
     if (this.question) return `asks: ${this.question.text}`;
-    if (this.paused) return `paused by ${this.paused.by}`;
+    if (this.paused) return `paused by ${pausedBy(this.paused)}`;
     if (this.state === 'undoing') return this.#undoing;
     if (waits.length > 0) return `waits for ${waits.map((wait) => wait.what).join(', ')}`;
     return this.state === 'running' ? 'at work' : this.state;

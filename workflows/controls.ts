@@ -1,5 +1,5 @@
 import { ApplicationFailure, setHandler } from '@temporalio/workflow';
-import { controlArgs, decideArgs } from '../domain/explain.ts';
+import { controlArgs, decideArgs, pausedBy, personName } from '../domain/explain.ts';
 import type { Account } from './account.ts';
 import {
   abortUpdate,
@@ -13,6 +13,12 @@ import {
 
 const refuse = (message: string) => ApplicationFailure.nonRetryable(message, 'Declined');
 
+/** Who has answered a question already, for one who comes late. */
+function answered({ decisions }: Account, question: string): string {
+  const decision = decisions.findLast((one) => one.question === question);
+  return decision === undefined ? '' : `${personName(decision)} has decided "${decision.choice}" already, `;
+}
+
 /** Headline of an operation that was aborted. */
 export const ABORTED = 'aborted: undoing what was done';
 
@@ -25,22 +31,28 @@ export function installControls(account: Account, abort: () => void): void {
     if (account.state === 'undoing') throw refuse('Cannot change an operation while it undoes what it did');
   };
   const mustBeControl = (args: ControlArgs) => {
-    if (!controlArgs.safeParse(args).success) throw refuse('Cannot take this: expected {actor, reason}');
+    if (!controlArgs.safeParse(args).success)
+      throw refuse('Cannot take this: expected {actor, reason}');
     mustBeOpen();
   };
   setHandler(explainQuery, () => account.explain());
   setHandler(progressQuery, () => account.progress());
   setHandler(
     pauseUpdate,
-    ({ actor, reason = '' }) => {
-      account.paused = { by: actor, reason, since: new Date().toISOString() };
+    ({ actor, actorName, reason = '' }) => {
+      account.paused = {
+        by: actor,
+        ...(actorName === undefined ? {} : { byName: actorName }),
+        reason,
+        since: new Date().toISOString(),
+      };
       account.publish();
       return 'paused before its next step';
     },
     {
       validator: (args) => {
         mustBeControl(args);
-        if (account.paused) throw refuse(`Cannot pause: paused already by ${account.paused.by}`);
+        if (account.paused) throw refuse(`Cannot pause: paused already by ${pausedBy(account.paused)}`);
       },
     },
   );
@@ -60,15 +72,9 @@ export function installControls(account: Account, abort: () => void): void {
   );
   setHandler(
     abortUpdate,
-    ({ actor, reason = '' }) => {
+    ({ actor, actorName, reason = '' }) => {
       aborting = true;
-      account.decisions.push({
-        question: 'abort',
-        choice: 'abort',
-        actor,
-        reason,
-        at: new Date().toISOString(),
-      });
+      account.decided({ question: 'abort', choice: 'abort', actor, actorName, reason });
       account.undoing(ABORTED);
       abort();
       return 'aborting: what was done is being undone';
@@ -82,9 +88,9 @@ export function installControls(account: Account, abort: () => void): void {
   );
   setHandler(
     decideUpdate,
-    ({ question, choice, reason = '', actor }) => {
+    ({ question, choice, reason = '', actor, actorName }) => {
       account.question = undefined; // a second answer is refused, also one that arrives together with this one
-      account.decisions.push({ question, choice, reason, actor, at: new Date().toISOString() });
+      account.decided({ question, choice, reason, actor, actorName });
       return `decided: ${choice}`;
     },
     {
@@ -95,7 +101,7 @@ export function installControls(account: Account, abort: () => void): void {
         const { question } = account;
         if (question === undefined || question.id !== args.question) {
           throw refuse(
-            `Cannot decide "${args.question}": ${question ? `the open question is "${question.id}"` : 'no question is open'}`,
+            `Cannot decide "${args.question}": ${question ? `the open question is "${question.id}"` : `${answered(account, args.question)}no question is open`}`,
           );
         }
         if (!question.choices.includes(args.choice)) {

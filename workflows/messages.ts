@@ -7,6 +7,7 @@ export const progressQuery = defineQuery<Progress>('progress');
 
 export interface ControlArgs {
   readonly actor: string;
+  readonly actorName?: string | undefined;
   readonly reason: string;
 }
 export interface DecideArgs extends ControlArgs {

@@ -1,9 +1,11 @@
 /** Follows an operation until it ends, until `--wait` runs out, or until Ctrl-C detaches; it never aborts anything. */
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
+import { WorkflowFailedError } from '@temporalio/client';
 import { explainOperation, progressOf } from '../controls.ts';
 import { EXIT } from '../errors.ts';
 import type { ExitCode } from '../errors.ts';
+import { failureOf } from '../outcome.ts';
+import type { OperationFailure } from '../outcome.ts';
 import type { Output } from './output.ts';
 import { openScreen } from './screen.ts';
 import type { Screen } from './screen.ts';
@@ -17,12 +19,6 @@ export interface FollowOptions {
   readonly wait?: number | undefined;
   /** A line per change also on a terminal, where other lines come in between. */
   readonly plain?: boolean | undefined;
-}
-
-export interface OperationFailure {
-  readonly type: string;
-  readonly message: string;
-  readonly details?: unknown;
 }
 
 /** How an operation stands when following it ends; `state` is what scripts look at. */
@@ -100,14 +96,6 @@ async function outcomeOf<R>(
     if (signal.aborted) return { operation, state: 'running' };
     throw error;
   }
-}
-
-function failureOf(error: WorkflowFailedError): OperationFailure {
-  const { cause } = error;
-  const message = cause?.message ?? error.message;
-  if (!(cause instanceof ApplicationFailure)) return { type: cause?.name ?? error.name, message };
-  const [details] = cause.details ?? [];
-  return { type: cause.type ?? 'Failed', message, ...(details === undefined ? {} : { details }) };
 }
 
 /** Prints how the operation stands and returns the exit code. */

@@ -1,8 +1,11 @@
 /** `zonewright op decide`, `pause`, `resume`, `abort`: telling an operation what to do. */
 import type { Command } from 'commander';
+import { personName } from '../../domain/explain.ts';
+import type { Explanation } from '../../domain/explain.ts';
 import { ClientError, EXIT } from '../errors.ts';
 import { confirm } from './confirm.ts';
 import { withTemporal } from './connect.ts';
+import { moment } from './moment.ts';
 import { reasonOption } from './operation-options.ts';
 import { verb } from './output.ts';
 import type { Output } from './output.ts';
@@ -38,13 +41,21 @@ const withQuestion = (command: Command): Command =>
 async function decide(output: Output, id: string, choice: string, options: DecideOptions): Promise<void> {
   const { controlOperation, explainOperation } = await import('../controls.ts');
   await withTemporal(async ({ client }) => {
-    const question = options.question ?? (await explainOperation(client, id)).explanation.question?.id;
-    if (question === undefined) {
-      throw new ClientError(EXIT.refused, `Cannot decide "${choice}": "${id}" asks nothing now`);
-    }
+    const question =
+      options.question ?? openQuestion((await explainOperation(client, id)).explanation, choice);
     const answer = await controlOperation(client, id, 'decide', { question, choice, reason: options.reason });
     output.result({ operation: id, question, choice, answer }, answer);
   });
+}
+
+/** @throws {ClientError} when there is none, saying who has answered the last one */
+function openQuestion({ operation, state, question, decisions }: Explanation, choice: string): string {
+  if (question !== undefined) return question.id;
+  const last = decisions.at(-1);
+  const ended = state === 'done' || state === 'failed' ? `it has ended (${state})` : 'it asks nothing now';
+  const by =
+    last === undefined ? '' : `; ${personName(last)} decided "${last.choice}" at ${moment(last.at)} UTC`;
+  throw new ClientError(EXIT.refused, `Cannot decide "${choice}" of "${operation}": ${ended}${by}`);
 }
 
 export function addControlCommand(op: Command, control: 'pause' | 'resume'): void {

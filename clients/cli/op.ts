@@ -1,8 +1,9 @@
 /** `zonewright op`: look at operations, answer their questions, hold or end them. */
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { ZonewrightContext } from '../contexts.ts';
 import { ClientError } from '../errors.ts';
+import { STATES } from '../states.ts';
 import type { OperationSummary } from '../operations.ts';
 import { withTemporal } from './connect.ts';
 import { addAbortCommand, addControlCommand, addDecideCommands } from './op-decide.ts';
@@ -34,7 +35,7 @@ function addListCommand(op: Command): void {
     .option('--all', 'also those that have ended')
     .option('--zone <zone>', 'of this zone only')
     .option('--type <type>', 'of this type only, e.g. CreateZone')
-    .option('--state <state>', 'running, waiting, blocked or undoing')
+    .addOption(new Option('--state <state>', 'in this state only').choices(STATES))
     .option('--limit <count>', 'at most so many', wholeNumber, 50)
     .action(
       verb(async (output, filter: ListOptions) => {
@@ -53,8 +54,9 @@ function addListCommand(op: Command): void {
           one.actor ?? '',
           one.startedAt.slice(0, 19),
           took(one),
+          shortened(one.headline ?? ''),
         ]);
-        const head = ['id', 'type', 'zone', 'state', 'actor', 'started (UTC)', 'took'];
+        const head = ['id', 'type', 'zone', 'state', 'actor', 'started (UTC)', 'took', 'says'];
         output.result({ operations }, rows.length > 0 ? table(head, rows) : 'No operation');
       }),
     );
@@ -87,6 +89,8 @@ async function forgotten(
     )
     .slice(0, Math.max(0, limit - known.length));
 }
+
+const shortened = (text: string): string => (text.length > 70 ? `${text.slice(0, 69)}…` : text);
 
 function wholeNumber(text: string): number {
   const count = Number(text);

@@ -1,6 +1,8 @@
 /** Where the progress of an operation is shown: redrawn in place on a terminal, a line per change elsewhere. */
 import { createColors } from 'picocolors';
+import { pausedBy } from '../../domain/explain.ts';
 import type { Explanation, Progress, StepView } from '../../domain/explain.ts';
+import { moment } from './moment.ts';
 import { drawTree, MARKS, PLAIN } from './progress-tree.ts';
 import type { Colors } from './progress-tree.ts';
 import { duration } from './output.ts';
@@ -20,23 +22,26 @@ export const openScreen = (plain = false): Screen =>
 export const stderrColors = (): Colors =>
   process.stderr.isTTY && !process.env['NO_COLOR'] ? createColors(true) : PLAIN;
 
-const time = (iso: string): string => iso.slice(11, 19);
-
-/** What an operation waits for or asks, as lines. */
-export function waitLines({ operation, waits, question, paused }: Explanation): string[] {
+/** What an operation waits for or asks, as lines; `when` says how a deadline is written. */
+export function waitLines({ operation, waits, question, paused }: Explanation, when = atUtc): string[] {
   const lines = waits.map(
     ({ what, since, until, then }) =>
-      `waits for ${what} since ${time(since)}${until ? `, until ${time(until)}` : ''}${then ? `; then ${then}` : ''}`,
+      `waits for ${what} since ${moment(since)}${until ? `, until ${when(until)}` : ''}${then ? `; then ${then}` : ''}`,
   );
   if (paused)
-    lines.push(`paused by ${paused.by} at ${time(paused.since)}${paused.reason ? `: ${paused.reason}` : ''}`);
+    lines.push(
+      `paused by ${pausedBy(paused)} at ${moment(paused.since)}${paused.reason ? `: ${paused.reason}` : ''}`,
+    );
   if (question) {
     lines.push(`asks: ${question.text}`);
     lines.push(`answer with: zonewright op decide ${operation} <${question.choices.join('|')}>`);
-    lines.push(`without an answer at ${question.deadline}: ${question.default}`);
+    lines.push(`without an answer until ${when(question.deadline)}: ${question.default}`);
   }
   return lines;
 }
+
+/** Says the same at every look, so that no line is written again only because time passes. */
+const atUtc = (iso: string): string => `${moment(iso)} UTC`;
 
 class LiveScreen implements Screen {
   #height = 0;

@@ -64,6 +64,10 @@ test('a question is explained, answered once, and refused afterwards', async () 
   const explained = await op('explain', run.id);
   assert.match(explained.stdout, /^ToyZone-\d+ \(ToyZone\): blocked, asks: Make the toy zone\?/);
   assert.match(explained.stdout, /answer with: zonewright op decide ToyZone-\d+ <approve\|reject>/);
+  assert.match(
+    explained.stdout,
+    /^without an answer until \d{4}-\d\d-\d\d [\d:]{8} UTC \(in 23 h 59 min\): reject$/m,
+  );
   const wrong = await op('decide', run.id, 'maybe');
   assert.equal(wrong.code, 3);
   assert.match(wrong.stderr, /^error: Cannot decide "maybe": expected approve, reject/);
@@ -72,6 +76,10 @@ test('a question is explained, answered once, and refused afterwards', async () 
   await run.handle.result();
   const late = await op('approve', run.id);
   assert.equal(late.code, 3);
+  assert.match(
+    late.stderr,
+    /^error: Cannot decide "approve" of "ToyZone-\d+": it has ended \(done\); carol@example\.com decided "approve" at \d\d:/,
+  );
   const { explanation } = await json<{ explanation: { decisions: { actor: string; reason: string }[] } }>(
     'explain',
     run.id,
@@ -211,7 +219,7 @@ test('without a worker, explain says what was said last and that nobody polls', 
     const { code, stdout } = await op('explain', run.id);
     assert.equal(code, 0);
     assert.match(stdout, /blocked, asks: Make the toy zone\?/);
-    assert.match(stdout, /This is what the operation said last\.|this is what the operation said last\./);
+    assert.match(stdout, /^No worker answered; this is what the operation said last\.$/m);
     const late = await op('approve', run.id);
     assert.equal(late.code, 1);
     assert.match(late.stderr, /^error: Cannot decide "ToyZone-\d+": no worker answered/);
@@ -219,6 +227,41 @@ test('without a worker, explain says what was said last and that nobody polls', 
     await toys.startWorker();
   }
   await run.handle.result();
+});
+
+test('one that was terminated is found as such, and explained by who did it', async () => {
+  const run = await toys.start({ zone: 'zone09.toy', approval: true });
+  await inState(run, 'blocked');
+  await run.handle.terminate('the zone is gone');
+  await assert.rejects(run.handle.result());
+  type List = { operations: { id: string; state: string }[] };
+  const listed = async (state: string) =>
+    (await json<List>('list', '--zone', 'zone09.toy', '--state', state)).operations.map(({ id }) => id);
+  const deadline = Date.now() + 10_000;
+  while ((await listed('blocked')).length > 0) assert.ok(Date.now() < deadline);
+  assert.deepEqual(await listed('terminated'), [run.id]);
+  const { stdout } = await op('explain', run.id);
+  assert.match(stdout, /^ToyZone-\d+ \(ToyZone, zone zone09\.toy\): failed, the zone is gone$/m);
+  assert.doesNotMatch(stdout, /answer with|you can/);
+  const shown = await op('show', run.id);
+  assert.match(shown.stdout, /^ToyZone-\d+ {2}ToyZone {2}terminated/);
+  assert.match(shown.stdout, /^error: the zone is gone$/m);
+  const refused = await op('approve', run.id);
+  assert.equal(refused.code, 3);
+  assert.match(refused.stderr, /it has ended \(failed\)$/m);
+});
+
+test('a step whose queue nobody polls is named, also while the operation itself answers', async () => {
+  const run = await toys.startToy('ToyAdmission', { zone: 'zone08.toy' });
+  const deadline = Date.now() + 20_000;
+  for (;;) {
+    const { unpolled } = await json<{ unpolled: string[] }>('explain', run.id);
+    if (unpolled.length > 0) break;
+    assert.ok(Date.now() < deadline);
+  }
+  const { stdout } = await op('explain', run.id);
+  assert.match(stdout, /^No worker polls "zonewright-zone-zone08\.toy": what waits there does not move/m);
+  await run.handle.terminate();
 });
 
 test('an unknown operation is refused', async () => {

@@ -48,7 +48,15 @@ export class ToyOperations {
   }
 
   async start(input: Partial<ToyInput> = {}, prepare?: (cloud: ToyCloud) => void): Promise<ToyRun> {
-    const run = await this.#frame.start('ToyZone', input, prepare);
+    return this.startToy('ToyZone', input, prepare);
+  }
+
+  async startToy(
+    type: string,
+    input: Partial<ToyInput>,
+    prepare?: (cloud: ToyCloud) => void,
+  ): Promise<ToyRun> {
+    const run = await this.#frame.start(type, input, prepare);
     return { ...run, id: run.workflowId };
   }
 
