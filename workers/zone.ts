@@ -2,12 +2,13 @@
  * The worker of a zone, on its border: it hosts the activities that dial machines of the zone. It finds everything in
  * `machine.json` and in the certificates that the join put beside it; nothing dials in to it.
  */
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { readFileSync } from 'node:fs';
 import { createZoneActivities } from '../activities/zone.ts';
 import { MACHINE_CONFIG_PATH, machineConfigSchema } from '../domain/machine-config.ts';
 import { parse } from '../domain/parse.ts';
 import { authorityProfile, type AuthorityId } from '../domain/pki/authorities.ts';
+import type { AnyActivities } from './host.ts';
 
 const PKI = '/etc/zonewright/pki';
 const pair = (name: string) => ({ certFile: `${PKI}/${name}.crt`, keyFile: `${PKI}/${name}.key` });
@@ -17,24 +18,38 @@ const config = parse(
   JSON.parse(readFileSync(MACHINE_CONFIG_PATH, 'utf8')),
   MACHINE_CONFIG_PATH,
 );
-const { cluster, domain, zoneWorker } = config;
+const { cluster, domain } = config;
 const caFile = (id: AuthorityId): string => authorityProfile(id, domain).path;
-if (zoneWorker === undefined)
-  throw new TypeError(`Cannot serve zone "${config.zone}": no zoneWorker in ${MACHINE_CONFIG_PATH}`);
+const zoneWorker = mustServe(config);
 
 const access = {
   kubernetes: { server: cluster.apiEndpoint, caFile: caFile('kubernetes'), ...pair('operator') },
   etcd: { endpoints: cluster.etcd.endpoints, caFile: caFile('etcd'), ...pair('etcd-client') },
 };
 const settings = { consistencyWindowMs: 0, pollMs: 1_000 };
-const connection = await NativeConnection.connect({ address: zoneWorker.temporalAddress });
-const worker = await Worker.create({
-  connection,
-  namespace: zoneWorker.namespace,
-  taskQueue: zoneWorker.taskQueue,
-  activities: createZoneActivities(access, settings),
-  shutdownGraceTime: '10 seconds',
-});
-process.stderr.write(`zone worker ready: ${zoneWorker.taskQueue}\n`);
-await worker.run();
-await connection.close();
+
+function mustServe({ zone, zoneWorker: found }: typeof config): NonNullable<typeof found> {
+  if (found !== undefined) return found;
+  throw new TypeError(`Cannot serve zone "${zone}": no zoneWorker in ${MACHINE_CONFIG_PATH}`);
+}
+
+export interface ZoneWorkerProcess {
+  /** Put around every activity before it is registered; tests run each twice. */
+  readonly wrap?: (activities: AnyActivities) => AnyActivities;
+  /** Settings other than the usual ones; tests notice dead workers sooner. */
+  readonly options?: Partial<WorkerOptions>;
+}
+
+/** Runs the worker until the process is told to stop. */
+export async function runZoneWorker({ wrap, options }: ZoneWorkerProcess = {}): Promise<void> {
+  const { temporalAddress: address, namespace, taskQueue } = zoneWorker;
+  const connection = await NativeConnection.connect({ address });
+  const activities = createZoneActivities(access, settings);
+  const worker = await Worker.create({
+    ...{ connection, namespace, taskQueue, shutdownGraceTime: '10 seconds', ...options },
+    activities: wrap ? wrap(activities) : activities,
+  });
+  process.stderr.write(`zone worker ready: ${taskQueue}\n`);
+  await worker.run();
+  await connection.close();
+}

@@ -18,7 +18,7 @@ const ROOT = join(import.meta.dirname, '../..');
 /** Programs that run on machines: name of the program and the module it begins in. */
 export const AGENTS: Readonly<Record<string, string>> = {
   join: 'agents/join.ts',
-  'zone-worker': 'workers/zone.ts',
+  'zone-worker': 'workers/zone-main.ts',
 };
 
 const PROTOCOL = 'etcd-protocol';
