@@ -64,7 +64,8 @@ suite('operations that are disturbed', () => {
   }
 
   test(`the worker is killed after ${KILLS} events of each operation`, async (t) => {
-    await kill(t, ({ type, events }) => drawPoints(type, KILLS, 3, events - 4));
+    // A run that is killed makes fewer writes in one go, so its history may end some events earlier.
+    await kill(t, ({ type, events }) => drawPoints(type, KILLS, 3, Math.floor(events * 0.9)));
   });
   for (let round = 0; round < ROUNDS; round++) {
     test(
@@ -72,7 +73,7 @@ suite('operations that are disturbed', () => {
       whole,
       async (t) => {
         await kill(t, ({ events }) => {
-          const length = Math.ceil((events - round) / ROUNDS);
+          const length = Math.ceil((events * 0.9 - round) / ROUNDS);
           return Array.from({ length }, (_, n) => round + 1 + n * ROUNDS);
         });
       },
