@@ -273,11 +273,13 @@ suite('effects of machines', () => {
     const instances = effectRunner('instance', instanceEffect(cloud.clients));
     const images = effectRunner('image', imageEffect(cloud.clients));
     const machine = { owner: someOwner('instance'), plan };
-    const { id: instanceId } = await instances.create(machine);
+    const builder = await instances.create(machine);
+    // EC2 takes no image of an instance that is still pending.
+    await untilSettled(() => instances.ready({ ...machine, known: builder }));
     const input = {
       owner: someOwner('image'),
       plan: {
-        instanceId,
+        instanceId: builder.id,
         imageName: 'zonewright-zone-4567',
         description: 'a zone image',
         imdsV2Only: false,
