@@ -61,6 +61,8 @@ export interface Explanation {
     readonly since: string;
     readonly reason: string;
   };
+  /** Why it can be aborted no more; absent as long as an abort undoes everything. */
+  readonly noReturn?: string;
   readonly youCan: readonly string[];
   readonly decisions: readonly Decision[];
 }
@@ -103,6 +105,7 @@ export function explanationText(explanation: Explanation): string {
       `- asks: ${question.text} (${question.choices.join(', ')}; at ${question.deadline}: ${question.default})`,
     );
   }
+  if (explanation.noReturn !== undefined) lines.push(`- cannot be aborted any more: ${explanation.noReturn}`);
   if (explanation.youCan.length > 0) lines.push(`- you can: ${explanation.youCan.join(', ')}`);
   // The Temporal UI runs lines together that no empty one parts.
   return lines.join('\n\n');

@@ -32,6 +32,8 @@ export type PlannedStep = {
     readonly summary: string;
     /** True for what outlives the zone: adopted where it stands, left at destroy, e.g. delegation sets. */
     readonly shared?: boolean;
+    /** True for what a machine of this plan makes again as long as it runs: undone after all other steps of the plan. */
+    readonly undoneLast?: boolean;
   };
 }[Kind];
 

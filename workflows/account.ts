@@ -23,6 +23,8 @@ export class Account {
   state: OperationState = 'running';
   question: Question | undefined;
   paused: Explanation['paused'];
+  /** Why there is no way back; from then on nothing is undone. */
+  noReturn: string | undefined;
   /** How many waits have passed their progress deadlines. */
   stalled = 0;
   readonly decisions: Decision[] = [];
@@ -102,6 +104,7 @@ export class Account {
       waits,
       ...(this.question ? { question: this.question } : {}),
       ...(this.paused ? { paused: this.paused } : {}),
+      ...(this.noReturn === undefined ? {} : { noReturn: this.noReturn }),
       youCan: this.#youCan(),
       decisions: this.decisions,
     };
@@ -156,8 +159,9 @@ export class Account {
 
   #youCan(): string[] {
     if (this.state === 'done' || this.state === 'failed') return [];
-    if (this.question) return [...this.question.choices.map((choice) => `decide ${choice}`), 'abort'];
+    const abort = this.noReturn === undefined ? ['abort'] : [];
+    if (this.question) return [...this.question.choices.map((choice) => `decide ${choice}`), ...abort];
     if (this.state === 'undoing') return [];
-    return [this.paused ? 'resume' : 'pause', 'abort'];
+    return [this.paused ? 'resume' : 'pause', ...abort];
   }
 }

@@ -83,6 +83,7 @@ export function installControls(account: Account, abort: () => void): void {
       validator: (args) => {
         if (aborting && !ended()) throw refuse('Cannot abort: it is being aborted already');
         mustBeControl(args);
+        if (account.noReturn !== undefined) throw refuse(`Cannot abort: ${account.noReturn}`);
       },
     },
   );

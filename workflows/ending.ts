@@ -8,7 +8,7 @@ import {
 } from '@temporalio/workflow';
 import { QUEUES } from '../domain/operations.ts';
 import type { SweepScope } from '../activities/effect.ts';
-import type { Kind } from '../domain/resources/index.ts';
+import { ZONE_KINDS, type Kind } from '../domain/resources/index.ts';
 import { ABORTED } from './controls.ts';
 import { KEEP, failureType, rootMessage } from './failure-types.ts';
 import type { Operation } from './operation.ts';
@@ -40,7 +40,11 @@ const scopeOf = ({ id, input: { zone } }: Operation): SweepScope => ({
   ...(zone === undefined ? {} : { zone }),
 });
 
-const kindsOf = ({ undos }: Operation): Kind[] => [...new Set(undos.map(({ kind }) => kind))];
+/** Kinds that a sweep can find; what was made inside a zone bears no tags. */
+const kindsOf = ({ undos }: Operation): Kind[] =>
+  [...new Set(undos.map(({ kind }) => kind))].filter(
+    (kind) => !(ZONE_KINDS as readonly Kind[]).includes(kind),
+  );
 
 /** Ids of what shall stay: everything made that is not temporary. */
 const keptIds = (operation: Operation): ReadonlySet<string> => {
@@ -62,14 +66,11 @@ export async function fail(operation: Operation, error: TemporalFailure): Promis
   await Promise.allSettled(operation.running);
   const entries = kept ? undos.filter((entry) => entry.temporary) : undos;
   const stuck = await unwind(entries, account);
+  const kinds = kindsOf(operation);
   const left =
-    kept || undos.length === 0
+    kept || kinds.length === 0
       ? []
-      : await sweep(
-          scopeOf(operation),
-          { kept: operation.shared, undos, kinds: kindsOf(operation) },
-          account,
-        );
+      : await sweep(scopeOf(operation), { kept: operation.shared, undos, kinds }, account);
   account.state = 'failed';
   try {
     for (const follow of operation.afterFailure) await follow({ kept, stuck });
@@ -92,9 +93,15 @@ export async function fail(operation: Operation, error: TemporalFailure): Promis
   return ApplicationFailure.create({
     type: inner,
     nonRetryable: true,
-    message: `${rootMessage(error)} (${kept ? 'what was made is kept' : 'everything was undone'})`,
+    message: `${rootMessage(error)} (${ended(operation, kept)})`,
     cause: error,
   });
+}
+
+function ended({ account }: Operation, kept: boolean): string {
+  if (account.noReturn !== undefined)
+    return `it cannot be undone: ${account.noReturn}; run it again to finish it`;
+  return kept ? 'what was made is kept' : 'everything was undone';
 }
 
 /** The failure that says what is still there. */

@@ -2,3 +2,5 @@
 export { bakeAmi as BakeAmi } from './bake-ami.ts';
 export { createZone as CreateZone } from './create-zone.ts';
 export { destroyZone as DestroyZone } from './destroy-zone.ts';
+export { nodeJoin as NodeJoin } from './node-join.ts';
+export { nodeRemove as NodeRemove } from './node-remove.ts';

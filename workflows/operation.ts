@@ -73,6 +73,12 @@ export interface Operation {
   /** Asks a person; the default is taken at the deadline, and at once when nobody may be asked. */
   ask(question: Pick<Question, 'id' | 'text' | 'choices' | 'default'>): Promise<string>;
   /**
+   * Passes the point of no return: forgets all undos and runs `body`, which no abort reaches any more.
+   *
+   * @param reason why an abort is refused from now on, as a person reads it
+   */
+  noReturn<T>(reason: string, body: () => Promise<T>): Promise<T>;
+  /**
    * Runs `body` until it succeeds or a person or deadline decides otherwise. Failures of type `passing` are thrown
    * at once: whoever called decides about them.
    */
@@ -111,6 +117,13 @@ export function makeOperation(
       return operation.orDecide(options.what, () => waitOnce(account, name, args, options), 'MachineFailed');
     },
     ask: (question) => ask(operation, question),
+    noReturn: async (reason, body) => {
+      await operation.gate();
+      account.noReturn = reason;
+      operation.undos.length = 0;
+      account.publish();
+      return CancellationScope.nonCancellable(body);
+    },
     orDecide: async (step, run, passing) => {
       for (let retries = 0; ; retries++) {
         try {

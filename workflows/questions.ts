@@ -1,4 +1,4 @@
-import { TemporalFailure, condition, workflowInfo } from '@temporalio/workflow';
+import { ApplicationFailure, TemporalFailure, condition, workflowInfo } from '@temporalio/workflow';
 import type { Question } from '../domain/explain.ts';
 import { type OperationRow, operations } from '../domain/operations.ts';
 import { keeping, rootMessage } from './failure-types.ts';
@@ -31,15 +31,21 @@ export async function ask(
   }
 }
 
+/** Ends an operation because a person, or the deadline of a question, said no. */
+export const declined = (message: string): ApplicationFailure =>
+  ApplicationFailure.nonRetryable(message, 'Declined');
+
 async function askAboutFailure(operation: Operation, step: string, error: TemporalFailure): Promise<string> {
   const { account, input } = operation;
-  if (input.onFailure !== 'ask') return input.onFailure;
-  if (input.actor.startsWith('schedule:')) return 'roll-back';
+  // Past the point of no return there is nothing to roll back to.
+  const back = account.noReturn === undefined;
+  if (input.onFailure !== 'ask') return back ? input.onFailure : 'keep';
+  if (input.actor.startsWith('schedule:')) return back ? 'roll-back' : 'keep';
   return operation.ask({
     id: account.nextQuestionId(),
     text: `"${step}" failed: ${firstLine(rootMessage(error))}`.slice(0, 500),
-    choices: ['retry', 'roll-back', 'keep'],
-    default: defaultOnFailure(),
+    choices: back ? ['retry', 'roll-back', 'keep'] : ['retry', 'keep'],
+    default: back ? defaultOnFailure() : 'keep',
   });
 }
 

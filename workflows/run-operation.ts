@@ -30,6 +30,8 @@ export async function runOperation<S extends z.ZodType<OperationInput & { zone?:
   const operation = makeOperation(input, account);
   installControls(account, () => root.cancel());
   root.cancelRequested.catch(() => {
+    // A cancel from the Temporal UI passes by the controls; what has no way back goes on all the same.
+    if (account.noReturn !== undefined) return;
     operation.ending ??= new CancelledFailure('Aborted');
     if (account.state === 'running') account.undoing(ABORTED);
   });
@@ -38,12 +40,12 @@ export async function runOperation<S extends z.ZodType<OperationInput & { zone?:
   try {
     result = await root.run(() => asFailures(() => body(operation, input)));
     // An abort may come together with the last answer; it was accepted, so it counts.
-    if (root.consideredCancelled) throw new CancelledFailure('Aborted');
+    if (root.consideredCancelled && account.noReturn === undefined) throw new CancelledFailure('Aborted');
   } catch (error) {
     // A bug in workflow code undoes nothing: the task is retried until fixed code is deployed.
     if (!(error instanceof TemporalFailure)) throw error;
-    const cause =
-      root.consideredCancelled && !isCancellation(error) ? new CancelledFailure('Aborted', [], error) : error;
+    const aborted = root.consideredCancelled && account.noReturn === undefined;
+    const cause = aborted && !isCancellation(error) ? new CancelledFailure('Aborted', [], error) : error;
     throw await CancellationScope.nonCancellable(() => fail(operation, cause));
   }
   return CancellationScope.nonCancellable(() => succeed(operation, result));

@@ -70,7 +70,10 @@ async function applySteps(
     for (const step of layer) {
       const needs = local.find((one) => one.step === step)?.needs ?? [];
       const task = Promise.all(needs.map((name) => running.get(name))).then(async () => {
-        refs.set(step.step, await applyStep(operation, step, base + depth, refs, options));
+        refs.set(
+          step.step,
+          await applyStep(operation, step, step.undoneLast ? base - 0.5 : base + depth, refs, options),
+        );
       });
       task.catch(() => undefined); // looked at by allSettled below
       running.set(step.step, task);

@@ -38,6 +38,14 @@ export const instanceChecks = (
     throw new NotYet(`waiting until instance "${instanceId}" is ${until}: it is ${state}`, pollMs, { state });
   }),
 
+  /** The state of an instance at this moment; one that EC2 has forgotten is `terminated`. */
+  'instance.look': asActivity('look at instance', async ({ instanceId }: { readonly instanceId: string }) => {
+    const abortSignal = Context.current().cancellationSignal;
+    const command = new DescribeInstancesCommand({ InstanceIds: [instanceId] });
+    const answer = await orAbsent(clients.ec2.send(command, { abortSignal }));
+    return { state: answer?.Reservations?.[0]?.Instances?.[0]?.State?.Name ?? 'terminated' };
+  }),
+
   /** Keeps what an instance printed, since EC2 forgets it soon after the instance is gone. */
   'instance.console': asActivity(
     'keep console output',

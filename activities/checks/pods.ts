@@ -2,6 +2,7 @@ import type { CoreV1Api, V1Pod } from '@kubernetes/client-node';
 import { Context } from '@temporalio/activity';
 import { createHash } from 'node:crypto';
 import { NotYet, ZonewrightError } from '../../domain/errors.ts';
+import { JOINING_TAINT } from '../../domain/resources/node-admission.ts';
 import { connectKubernetes, type KubernetesAccess } from '../cloud/kubernetes.ts';
 import { kubernetesStatus, orNoObject } from '../cloud/kubernetes-errors.ts';
 import { asActivity } from '../failures.ts';
@@ -97,7 +98,10 @@ const podOf = ({ name, image = IMAGE, node }: PodCheck, nonce: string, port: num
     activeDeadlineSeconds: 3_600,
     terminationGracePeriodSeconds: 0,
     automountServiceAccountToken: false,
-    ...(node === undefined ? {} : { nodeName: node }),
+    // A node that is asked by name may still be joining.
+    ...(node === undefined
+      ? {}
+      : { nodeName: node, tolerations: [{ key: JOINING_TAINT, operator: 'Exists' }] }),
     containers: [
       {
         name: 'answer',

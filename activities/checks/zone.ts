@@ -1,6 +1,7 @@
 import type { KubernetesAccess } from '../cloud/kubernetes.ts';
 import { etcdChecks, type EtcdAccess } from './etcd.ts';
 import { kubernetesChecks } from './kubernetes.ts';
+import { nodeChecks } from './nodes.ts';
 import { podChecks } from './pods.ts';
 
 export interface ZoneAccess {
@@ -12,5 +13,6 @@ export interface ZoneAccess {
 export const createZoneChecks = ({ kubernetes, etcd }: ZoneAccess) => ({
   ...etcdChecks(etcd),
   ...kubernetesChecks(kubernetes),
+  ...nodeChecks(kubernetes),
   ...podChecks(kubernetes),
 });

@@ -48,3 +48,18 @@ function statusBody(body: unknown): { reason: string; message: string } {
     return { reason: 'Unknown', message: String(body).slice(0, 500) };
   }
 }
+
+/** Details of a refusal, e.g. which budget refused an eviction. */
+export function refusalCauses(
+  error: unknown,
+): readonly { readonly reason: string; readonly message: string }[] {
+  if (!isAnswer(error)) return [];
+  try {
+    const status = JSON.parse(String(error.body)) as {
+      details?: { causes?: readonly { reason?: string; message?: string }[] };
+    };
+    return (status.details?.causes ?? []).map(({ reason = '', message = '' }) => ({ reason, message }));
+  } catch {
+    return [];
+  }
+}

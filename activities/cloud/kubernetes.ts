@@ -4,6 +4,7 @@ import {
   createConfiguration,
   KubeConfig,
   PatchStrategy,
+  PolicyV1Api,
   ServerConfiguration,
   type RequestContext,
 } from '@kubernetes/client-node';
@@ -43,6 +44,7 @@ export function connectKubernetes(access: KubernetesAccess, signal: AbortSignal)
   });
   return {
     core: new CoreV1Api(configuration),
+    policy: new PolicyV1Api(configuration),
     coordination: new CoordinationV1Api(configuration),
   };
 }

@@ -12,7 +12,11 @@ import { instanceProfile } from './instance-profile.ts';
 import { internetGateway } from './internet-gateway.ts';
 import { machineCertificates } from './machine-certificates.ts';
 import { natGateway } from './nat-gateway.ts';
+import { node } from './node.ts';
 import { nodeAdmission } from './node-admission.ts';
+import { nodeCordon } from './node-cordon.ts';
+import { nodeOutOfService } from './node-out-of-service.ts';
+import { nodeWithdrawal } from './node-withdrawal.ts';
 import { role } from './role.ts';
 import { route } from './route.ts';
 import { routeTable } from './route-table.ts';
@@ -45,7 +49,11 @@ export const resources = {
   authority: authority,
   'machine-certificates': machineCertificates,
   'store-document': storeDocument,
+  node: node,
   'node-admission': nodeAdmission,
+  'node-cordon': nodeCordon,
+  'node-withdrawal': nodeWithdrawal,
+  'node-out-of-service': nodeOutOfService,
 } as const;
 
 export type Kind = keyof typeof resources;
@@ -56,4 +64,10 @@ export const kinds = Object.keys(resources) as Kind[];
 /** Kinds whose activities run where only CA keys are read. */
 export const PKI_KINDS = ['authority', 'machine-certificates'] as const satisfies readonly Kind[];
 /** Kinds whose activities dial a machine, and so run on the zone's own worker. */
-export const ZONE_KINDS = ['node-admission'] as const satisfies readonly Kind[];
+export const ZONE_KINDS = [
+  'node',
+  'node-admission',
+  'node-cordon',
+  'node-withdrawal',
+  'node-out-of-service',
+] as const satisfies readonly Kind[];

@@ -31,34 +31,66 @@ export interface ZoneLayout {
   readonly machines: readonly MachinePlan[];
 }
 
-export function layOut(spec: ZoneSpec, facts: ZoneFacts): ZoneLayout {
-  const addresses = zoneAddresses({
+/** The zone as its specification says it: what it is created with. */
+export const layOut = (spec: ZoneSpec, facts: ZoneFacts): ZoneLayout =>
+  layOutMachines(spec, facts, [
+    ...counted(spec.border.count).map((slot) => placeMachine(spec, 'border', slot)),
+    ...counted(spec.director.count).map((slot) => placeMachine(spec, 'director', slot)),
+    ...spec.workers
+      .flatMap((pool, at) => counted(pool.count).map(() => at))
+      .map((pool, slot) => placeMachine(spec, 'worker', slot, pool)),
+  ]);
+
+/** The zone with these machines, whatever its specification counts: some have joined it, some have left. */
+export const layOutMachines = (
+  spec: ZoneSpec,
+  facts: ZoneFacts,
+  machines: readonly MachinePlan[],
+): ZoneLayout => ({
+  spec,
+  facts,
+  zone: zoneName(spec.zone),
+  domain: zoneDomain(spec),
+  addresses: addressesOf(spec),
+  machines,
+});
+
+const addressesOf = (spec: ZoneSpec): ZoneAddresses =>
+  zoneAddresses({
     environmentIndex: spec.environment.index,
     zoneIndex: spec.zone,
     availabilityZones: spec.availabilityZones,
     podCidr: spec.kubernetes.podCidr,
     serviceCidr: spec.kubernetes.serviceCidr,
   });
-  const domain = zoneDomain(spec);
-  const place = (role: MachineRole, slot: number, instanceType: string): MachinePlan => ({
+
+/**
+ * One machine in its slot.
+ *
+ * @param pool place of a worker's pool in the specification
+ * @throws {RangeError} when there is no such slot or pool
+ */
+export function placeMachine(spec: ZoneSpec, role: MachineRole, slot: number, pool = 0): MachinePlan {
+  const { instanceType, labels } = { labels: {}, ...sizeOf(spec, role, pool) };
+  const machine = {
     name: `${role}-${slot}`,
     role,
     slot,
     instanceType,
-    ...slotAddress(addresses, role, slot),
-  });
-  const machines = [
-    ...counted(spec.border.count).map((slot) => place('border', slot, spec.border.instanceType)),
-    ...counted(spec.director.count).map((slot) => place('director', slot, spec.director.instanceType)),
-    ...spec.workers
-      .flatMap((pool) => counted(pool.count).map(() => pool))
-      .map((pool, slot) => {
-        const machine = place('worker', slot, pool.instanceType);
-        const podCidr = nodePodCidr(spec.kubernetes.podCidr, slot);
-        return { ...machine, podCidr, labels: nodeLabels(spec, machine, pool.labels) };
-      }),
-  ];
-  return { spec, facts, zone: zoneName(spec.zone), domain, addresses, machines };
+    ...slotAddress(addressesOf(spec), role, slot),
+  };
+  if (role !== 'worker') return machine;
+  const podCidr = nodePodCidr(spec.kubernetes.podCidr, slot);
+  return { ...machine, podCidr, labels: nodeLabels(spec, machine, labels) };
+}
+
+function sizeOf(spec: ZoneSpec, role: MachineRole, pool: number) {
+  if (role !== 'worker') return spec[role];
+  const found = spec.workers[pool];
+  if (found !== undefined) return found;
+  throw new RangeError(
+    `Cannot place a worker in pool ${pool}: there are pools 0 to ${spec.workers.length - 1}`,
+  );
 }
 
 const counted = (count: number): number[] => Array.from({ length: count }, (_, at) => at);

@@ -22,6 +22,8 @@ export type UserDataOf = (config: MachineConfigInput) => string;
 export const instanceStep = (machine: string): string => `machines/${machine}/instance`;
 export const certificatesStep = (machine: string): string => `machines/${machine}/certificates`;
 export const admissionStep = (machine: string): string => `machines/${machine}/admission`;
+/** The Node object of a machine that joins later; what a zone is created with is undone as a whole. */
+export const nodeStep = (machine: string): string => `machines/${machine}/node`;
 const elasticIpStep = (machine: string): string => `machines/${machine}/elastic-ip`;
 const podRouteStep = (machine: string, table: string): string => `machines/${machine}/pod-route-${table}`;
 
@@ -146,7 +148,7 @@ const admission = (layout: ZoneLayout, machine: MachinePlan): PlannedStep => ({
 });
 
 /** A node is named after its instance: the output comes with the text around it. */
-const nodeNameOf = (machine: string, role: MachineRole): Output & { readonly format: string } => ({
+export const nodeNameOf = (machine: string, role: MachineRole): Output & { readonly format: string } => ({
   ...output(instanceStep(machine)),
   format: nodeName({ instanceId: '{}', role }),
 });
