@@ -28,7 +28,12 @@ export const machineConfigSchema = z.strictObject({
     serviceCidr: z.cidrv4(),
     /** This node's share of the pod range; workers have one. */
     nodePodCidr: z.cidrv4().optional(),
-    /** `https://<address>:6443`. */
+    /**
+     * Addresses of the director slots in their order, whether a director lives there or not: what the local proxy and
+     * the zone worker look at. Absent in configurations from before there were proxies.
+     */
+    directors: z.array(z.ipv4()).min(1).optional(),
+    /** Where this machine reaches the API: `https://127.0.0.1:6443`, its own server or its proxy. */
     apiEndpoint: z.url({ protocol: /^https$/, error: 'an https URL' }),
     etcd: z.strictObject({
       /** As etcd wants it: `director-0=https://10.0.0.4:2380,…`. */

@@ -1,20 +1,12 @@
 import { Context } from '@temporalio/activity';
-import { Etcd3 } from 'etcd3';
-import { readFileSync } from 'node:fs';
+import type { Etcd3 } from 'etcd3';
 import { NotYet, ZonewrightError } from '../../domain/errors.ts';
+import { openEtcd, type EtcdAccess } from '../cloud/etcd.ts';
 import { asActivity } from '../failures.ts';
 
-/** How the zone worker reaches the zone's etcd: with its machine's own certificate. */
-export interface EtcdAccess {
-  /** `https://<address>:2379`, one for each member. */
-  readonly endpoints: readonly string[];
-  readonly caFile: string;
-  readonly certFile: string;
-  readonly keyFile: string;
-}
+export type { EtcdAccess } from '../cloud/etcd.ts';
 
 const HEALTH_KEY = '/zonewright/health';
-const DEADLINE_MS = 10_000;
 const DELAY_MS = 1_000;
 
 export interface EtcdHealth {
@@ -26,7 +18,7 @@ export const etcdChecks = (access: EtcdAccess) => ({
   'etcd.health': asActivity(
     'check etcd',
     async ({ members: expected }: { readonly members?: number } = {}): Promise<EtcdHealth> => {
-      const client = open(access);
+      const client = await openEtcd(access);
       try {
         return await health(client, expected);
       } catch (error) {
@@ -42,24 +34,8 @@ export const etcdChecks = (access: EtcdAccess) => ({
   ),
 });
 
-/** Reads the certificate files anew, so renewal needs no restart. */
-function open({ endpoints, caFile, certFile, keyFile }: EtcdAccess): Etcd3 {
-  return new Etcd3({
-    hosts: [...endpoints],
-    credentials: {
-      rootCertificate: readFileSync(caFile),
-      certChain: readFileSync(certFile),
-      privateKey: readFileSync(keyFile),
-    },
-    // Members' certificates bear this name beside their addresses; the client cannot check addresses.
-    grpcOptions: { 'grpc.ssl_target_name_override': 'localhost' },
-    dialTimeout: 5_000,
-    defaultCallOptions: () => ({ deadline: Date.now() + DEADLINE_MS }),
-  });
-}
-
 async function health(client: Etcd3, expected: number | undefined): Promise<EtcdHealth> {
-  const { members } = await client.cluster.memberList({});
+  const { members } = await client.cluster.memberList({ linearizable: true });
   const unstarted = members.filter(({ name }) => name === '');
   if (unstarted.length > 0 || (expected !== undefined && members.length !== expected)) {
     throw new NotYet(
@@ -87,7 +63,7 @@ async function health(client: Etcd3, expected: number | undefined): Promise<Etcd
     members: members.map((member) => ({
       id: member.ID,
       name: member.name,
-      isLearner: (member as { isLearner?: boolean }).isLearner ?? false,
+      isLearner: member.isLearner,
     })),
   };
 }

@@ -2,6 +2,7 @@ import type { MachineConfig } from '../../domain/machine-config.ts';
 import type { CertificateProfile } from '../../domain/pki/profiles.ts';
 import type { MachineFile } from '../host/files.ts';
 import type { NodeFacts } from '../host/metadata.ts';
+import { apiProxyConfig } from './api-proxy.ts';
 import { clusterEnvironment, nodeEnvironment } from './environment.ts';
 import { containerdConfig } from './containerd.ts';
 import { kubeconfig } from './kubeconfig.ts';
@@ -30,6 +31,7 @@ export function configFiles(input: ConfigInput): readonly MachineFile[] {
     case 'border':
       return [
         ...files,
+        ...apiProxyFiles(input),
         kubeconfig(
           '/etc/zonewright/operator.kubeconfig',
           config.cluster.apiEndpoint,
@@ -38,6 +40,10 @@ export function configFiles(input: ConfigInput): readonly MachineFile[] {
       ];
   }
 }
+
+/** Machines that were configured before there were proxies reach the API as they did. */
+const apiProxyFiles = ({ config }: ConfigInput): readonly MachineFile[] =>
+  config.cluster.directors === undefined ? [] : [apiProxyConfig(config)];
 
 function directorFiles(input: ConfigInput): readonly MachineFile[] {
   // Each director's controllers talk to the API server beside them.
@@ -54,6 +60,7 @@ function workerFiles(input: ConfigInput): readonly MachineFile[] {
   const api = config.cluster.apiEndpoint;
   const kubelet = kubeletConfig(config, facts, read(`${PROFILE}/kubelet.yaml`));
   return [
+    ...apiProxyFiles(input),
     kubelet.file,
     kubeProxyConfig(config, facts, read(`${PROFILE}/kube-proxy.yaml`)),
     networkConfig(config),

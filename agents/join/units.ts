@@ -3,7 +3,12 @@ import { request } from 'node:https';
 import type { MachineConfig } from '../../domain/machine-config.ts';
 
 /** Units of a role in the order they are started; the image has them, none enabled. */
-export function unitsOf({ role, zoneWorker }: Pick<MachineConfig, 'role' | 'zoneWorker'>): readonly string[] {
+export function unitsOf({
+  role,
+  zoneWorker,
+  cluster,
+}: Pick<MachineConfig, 'role' | 'zoneWorker' | 'cluster'>): readonly string[] {
+  const proxy = cluster.directors === undefined ? [] : ['zonewright-api-proxy.service'];
   switch (role) {
     case 'director':
       return [
@@ -14,9 +19,15 @@ export function unitsOf({ role, zoneWorker }: Pick<MachineConfig, 'role' | 'zone
         'zonewright-bootstrap.service',
       ];
     case 'worker':
-      return ['containerd.service', 'zonewright-images.service', 'kubelet.service', 'kube-proxy.service'];
+      return [
+        ...proxy,
+        'containerd.service',
+        'zonewright-images.service',
+        'kubelet.service',
+        'kube-proxy.service',
+      ];
     case 'border':
-      return zoneWorker ? ['zonewright-zone-worker.service'] : [];
+      return [...proxy, ...(zoneWorker ? ['zonewright-zone-worker.service'] : [])];
   }
 }
 

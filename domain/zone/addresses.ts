@@ -88,6 +88,9 @@ const PLACES: Readonly<
 export const slotsOf = (role: MachineRole): number =>
   (PLACES[role].to - PLACES[role].from + 1) * AVAILABILITY_ZONES;
 
+/** Directors of a zone, at most. Their addresses are known beforehand: whoever looks for a director looks there. */
+export const DIRECTOR_SLOTS = 3;
+
 export interface SlotAddress {
   readonly subnet: SubnetName;
   readonly availabilityZone: string;
@@ -109,6 +112,10 @@ export function slotAddress(addresses: ZoneAddresses, role: MachineRole, slot: n
   const address = addressOf(parseCidr(cidr), from + Math.floor(slot / AVAILABILITY_ZONES));
   return { subnet: name, availabilityZone, privateIp: formatAddress(address) };
 }
+
+/** Addresses of the director slots in their order, whether a director lives there or not. */
+export const directorAddresses = (addresses: ZoneAddresses): string[] =>
+  Array.from({ length: DIRECTOR_SLOTS }, (_, slot) => slotAddress(addresses, 'director', slot).privateIp);
 
 const NODE_POD_PREFIX = 24;
 

@@ -1,7 +1,11 @@
 import { memberName, type MachineConfigInput } from '../machine-config.ts';
 import { zoneQueue } from '../operations.ts';
-import { apiEndpoint, machinesOf, type MachinePlan, type ZoneLayout } from './layout.ts';
+import { directorAddresses } from './addresses.ts';
+import { machinesOf, type MachinePlan, type ZoneLayout } from './layout.ts';
 import { companionsOf } from './versions.ts';
+
+/** A director's own API server; on other machines, the local proxy to all of them. */
+export const LOCAL_API = 'https://127.0.0.1:6443';
 
 /** What a machine is told in its user data: nothing that another step has yet to make, and no secret. */
 export function machineConfig(layout: ZoneLayout, machine: MachinePlan): MachineConfigInput {
@@ -21,13 +25,14 @@ export function machineConfig(layout: ZoneLayout, machine: MachinePlan): Machine
       podCidr: addresses.podCidr,
       serviceCidr: addresses.serviceCidr,
       ...(podCidr === undefined ? {} : { nodePodCidr: podCidr }),
-      apiEndpoint: apiEndpoint(layout),
+      directors: directorAddresses(addresses),
+      apiEndpoint: LOCAL_API,
       etcd: {
         initialCluster: directors
           .map((director) => `${memberName(director.slot)}=https://${director.privateIp}:2380`)
           .join(','),
         token: domain,
-        endpoints: etcdEndpoints(layout),
+        endpoints: directorAddresses(addresses).map(etcdEndpoint),
       },
       dnsIp: addresses.dnsServiceIp,
       versions: { kubernetes: spec.kubernetes.version, ...companionsOf(spec.kubernetes.version) },
@@ -45,4 +50,6 @@ export function machineConfig(layout: ZoneLayout, machine: MachinePlan): Machine
 }
 
 export const etcdEndpoints = (layout: ZoneLayout): string[] =>
-  machinesOf(layout, 'director').map(({ privateIp }) => `https://${privateIp}:2379`);
+  machinesOf(layout, 'director').map(({ privateIp }) => etcdEndpoint(privateIp));
+
+const etcdEndpoint = (address: string): string => `https://${address}:2379`;

@@ -94,7 +94,7 @@ async function sign(): Promise<void> {
 }
 
 const report = async () => phaseReportSchema.parse(JSON.parse(await store.get(keys.phase)));
-const UNIT = 'zonewright-zone-worker.service';
+const UNITS = 'zonewright-api-proxy.service zonewright-zone-worker.service';
 
 test('a border joins; a second boot keeps what is there and asks for nothing', async () => {
   await joinSigned();
@@ -105,7 +105,7 @@ test('a border joins; a second boot keeps what is there and asks for nothing', a
     ['metadata', 'hostname', 'keys', 'requests', 'certificates', 'configuration', 'units', 'health', 'ready'],
   );
   assert.match(await store.get(keys.log), /certificates[\s\S]*ready/);
-  assert.deepEqual(calls, [`enable ${UNIT}`, `restart ${UNIT}`]);
+  assert.deepEqual(calls, [`enable ${UNITS}`, `restart ${UNITS}`]);
   assert.deepEqual(metadata.withoutToken, []);
 
   const at = (path: string): string => root.files.at(path);
@@ -132,7 +132,7 @@ test('a border joins; a second boot keeps what is there and asks for nothing', a
   const key = readFileSync(at('/etc/zonewright/pki/operator.key'), 'utf8');
   calls = [];
   await joinZone(machine());
-  assert.deepEqual(calls, [`enable ${UNIT}`, `start ${UNIT}`]);
+  assert.deepEqual(calls, [`enable ${UNITS}`, `start ${UNITS}`]);
   assert.equal(readFileSync(at('/etc/zonewright/pki/operator.key'), 'utf8'), key);
   assert.ok(!(await report()).history.some((entry) => entry.phase === 'requests'));
 });

@@ -32,7 +32,8 @@ export const machineConfig = (role: MachineRole, directorIp = '172.16.0.70'): Ma
     podCidr: '10.64.0.0/16',
     serviceCidr: SERVICE_CIDR,
     ...(role === 'worker' ? { nodePodCidr: '10.64.3.0/24' } : {}),
-    apiEndpoint: `https://${directorIp}:6443`,
+    directors: [directorIp, '172.16.0.134', '172.16.0.198'],
+    apiEndpoint: 'https://127.0.0.1:6443',
     etcd: {
       initialCluster: `director-0=https://${directorIp}:2380`,
       token: 'zone03',

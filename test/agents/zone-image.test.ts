@@ -149,3 +149,40 @@ test('a node registers with the joining taint, its provider id and its place', (
   const labels = unitCommand('kubelet.service', variables).find((word) => word.startsWith('--node-labels='));
   assert.match(labels ?? '', /topology\.kubernetes\.io\/zone=us-west-2a/);
 });
+
+test('workers and borders reach the API by their own proxy; those configured before there were any, as they did', () => {
+  for (const role of ['worker', 'border'] as const) {
+    const { files } = filesOf(role);
+    const proxy = files.find(({ path }) => path === '/etc/zonewright/api-proxy.cfg')?.text ?? '';
+    for (const [slot, address] of ['172.16.0.70', '172.16.0.134', '172.16.0.198'].entries())
+      assert.match(
+        proxy,
+        new RegExp(
+          `^  server director-${slot} ${address}:6443 check-sni director-${slot}\\.zone\\.local$`,
+          'm',
+        ),
+      );
+    const kubeconfigs = files.filter(({ path }) => path.endsWith('.kubeconfig'));
+    assert.ok(kubeconfigs.length > 0);
+    for (const { text } of kubeconfigs) assert.match(text, /server: https:\/\/127\.0\.0\.1:6443$/m);
+
+    const { directors: _, ...before } = machineConfig(role).cluster;
+    const old = machineConfigSchema.parse({
+      ...machineConfig(role),
+      cluster: { ...before, apiEndpoint: 'https://172.16.0.70:6443' },
+    });
+    assert.ok(!unitsOf(old).includes('zonewright-api-proxy.service'));
+    const profiles = certificateProfiles({
+      domain: old.domain,
+      role,
+      slot: 0,
+      instanceId: nodeFacts().instanceId,
+      privateIp: '172.16.0.71',
+      serviceCidr: old.cluster.serviceCidr,
+    });
+    const oldFiles = configFiles({ config: old, facts: nodeFacts(), profiles, read: () => undefined });
+    assert.ok(!oldFiles.some(({ path }) => path.endsWith('api-proxy.cfg')));
+    const config = oldFiles.find(({ path }) => path.endsWith('.kubeconfig'))?.text ?? '';
+    assert.match(config, /server: https:\/\/172\.16\.0\.70:6443$/m);
+  }
+});

@@ -6,7 +6,7 @@ systemd-sysusers
 systemctl daemon-reload
 
 # Started by the join, on workers only and with the configuration it writes.
-systemctl disable --now containerd.service
+systemctl disable --now containerd.service haproxy.service
 
 install -d -m 0755 /usr/share/zonewright/images /etc/kubernetes/pki /etc/cni/net.d /var/lib/zonewright
 

@@ -1,0 +1,105 @@
+import { Etcd3 } from 'etcd3';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { NotYet } from '../../domain/errors.ts';
+
+/** How the zone worker reaches an etcd of the zone: with its machine's own certificate. */
+export interface EtcdAccess {
+  /** `https://<address>:2379`: where members may live; those that do not answer are passed over. */
+  readonly endpoints: readonly string[];
+  readonly caFile: string;
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** What a member says of itself. */
+export interface MemberStatus {
+  readonly endpoint: string;
+  readonly id: string;
+  readonly isLearner: boolean;
+  /** The leader that it knows; absent when it knows none. */
+  readonly leader: string | undefined;
+  readonly errors: readonly string[];
+}
+
+const DEADLINE_MS = 10_000;
+/** For what may be dead: machines of one VPC answer in milliseconds. */
+const DIAL_MS = 1_000;
+const STATUS_MS = 3_000;
+
+/** A client of exactly these endpoints; the caller closes it. Reads the certificate files anew, so renewal needs no restart. */
+export function connectEtcd(
+  { caFile, certFile, keyFile }: EtcdAccess,
+  endpoints: readonly string[],
+  deadlineMs = DEADLINE_MS,
+): Etcd3 {
+  return new Etcd3({
+    hosts: [...endpoints],
+    credentials: {
+      rootCertificate: readFileSync(caFile),
+      certChain: readFileSync(certFile),
+      privateKey: readFileSync(keyFile),
+    },
+    // Members' certificates bear this name beside their addresses; the client cannot check addresses.
+    grpcOptions: { 'grpc.ssl_target_name_override': 'localhost' },
+    dialTimeout: Math.min(5_000, deadlineMs),
+    defaultCallOptions: () => ({ deadline: Date.now() + deadlineMs }),
+  });
+}
+
+/** Asks one member about itself; `undefined` when it does not answer in time. */
+export async function dialMember(access: EtcdAccess, endpoint: string): Promise<MemberStatus | undefined> {
+  if (!(await accepts(endpoint))) return undefined;
+  const client = connectEtcd(access, [endpoint], STATUS_MS);
+  try {
+    const { header, leader, isLearner, errors } = await client.maintenance.status();
+    const known = leader === '0' || leader === '' ? undefined : leader;
+    return { endpoint, id: header.member_id, isLearner, leader: known, errors };
+  } catch {
+    return undefined;
+  } finally {
+    client.close();
+  }
+}
+
+/** Statuses of those that answer, looked for at the same time. */
+export async function dialMembers(
+  access: EtcdAccess,
+  endpoints = access.endpoints,
+): Promise<readonly MemberStatus[]> {
+  const asked = await Promise.all(endpoints.map((endpoint) => dialMember(access, endpoint)));
+  return asked.filter((status) => status !== undefined);
+}
+
+/**
+ * A client of the voters that answer and know a leader; the caller closes it. Costs a second where somebody is dead.
+ *
+ * @throws {NotYet} when there is none
+ */
+export async function openEtcd(access: EtcdAccess): Promise<Etcd3> {
+  const voters = (await dialMembers(access)).filter(({ isLearner, leader }) => !isLearner && leader);
+  if (voters.length > 0)
+    return connectEtcd(
+      access,
+      voters.map(({ endpoint }) => endpoint),
+    );
+  throw new NotYet(
+    `waiting for etcd at ${access.endpoints.join(', ')}: no member answers with a leader`,
+    1_000,
+  );
+}
+
+/** grpc would go on dialling what is dead in silence; a plain connection is given up in time. */
+function accepts(endpoint: string): Promise<boolean> {
+  const { hostname, port } = new URL(endpoint);
+  return new Promise((resolve) => {
+    const socket = connect({ host: hostname, port: Number(port), timeout: DIAL_MS });
+    const answer = (is: boolean) => () => {
+      socket.destroy();
+      resolve(is);
+    };
+    socket.once('connect', answer(true));
+    socket.once('timeout', answer(false));
+    socket.once('error', answer(false));
+  });
+}
