@@ -1,6 +1,8 @@
 import { activitiesOf } from './activities-of.ts';
+import { etcdOf } from './cloud/etcd.ts';
 import { createZoneChecks, type ZoneAccess } from './checks/zone.ts';
-import type { KubernetesAccess } from './cloud/kubernetes.ts';
+import { etcdMemberEffect } from './etcd-member.ts';
+import { etcdVoterEffect } from './etcd-voter.ts';
 import type { Effects, EffectSettings } from './effect.ts';
 import { nodeAdmissionEffect } from './node-admission.ts';
 import { nodeCordonEffect } from './node-cordon.ts';
@@ -13,18 +15,23 @@ import type { ZONE_KINDS } from '../domain/resources/index.ts';
 export type ZoneEffects = Pick<Effects, (typeof ZONE_KINDS)[number]>;
 
 export const createZoneEffects = (
-  access: KubernetesAccess,
+  { kubernetes, etcd, discovery }: ZoneAccess,
   settings: Pick<EffectSettings, 'pollMs'>,
-): ZoneEffects => ({
-  node: nodeEffect(access, settings),
-  'node-admission': nodeAdmissionEffect(access, settings),
-  'node-cordon': nodeCordonEffect(access, settings),
-  'node-withdrawal': nodeWithdrawalEffect(access),
-  'node-out-of-service': nodeOutOfServiceEffect(access, settings),
-});
+): ZoneEffects => {
+  const clusters = etcdOf({ kubernetes: etcd, ...(discovery ? { discovery } : {}) });
+  return {
+    node: nodeEffect(kubernetes, settings),
+    'node-admission': nodeAdmissionEffect(kubernetes, settings),
+    'node-cordon': nodeCordonEffect(kubernetes, settings),
+    'node-withdrawal': nodeWithdrawalEffect(kubernetes),
+    'node-out-of-service': nodeOutOfServiceEffect(kubernetes, settings),
+    'etcd-member': etcdMemberEffect(clusters),
+    'etcd-voter': etcdVoterEffect(clusters, settings),
+  };
+};
 
 /** What the worker of a zone hosts. */
 export const createZoneActivities = (access: ZoneAccess, settings: EffectSettings) => ({
-  ...activitiesOf(createZoneEffects(access.kubernetes, settings), settings),
+  ...activitiesOf(createZoneEffects(access, settings), settings),
   ...createZoneChecks(access),
 });

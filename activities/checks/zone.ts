@@ -1,5 +1,7 @@
 import type { KubernetesAccess } from '../cloud/kubernetes.ts';
-import { etcdChecks, type EtcdAccess } from './etcd.ts';
+import { etcdOf, type EtcdAccess } from '../cloud/etcd.ts';
+import { etcdChecks } from './etcd.ts';
+import { etcdMemberChecks } from './etcd-members.ts';
 import { kubernetesChecks } from './kubernetes.ts';
 import { nodeChecks } from './nodes.ts';
 import { podChecks } from './pods.ts';
@@ -7,11 +9,14 @@ import { podChecks } from './pods.ts';
 export interface ZoneAccess {
   readonly kubernetes: KubernetesAccess;
   readonly etcd: EtcdAccess;
+  /** Where the zone has one. */
+  readonly discovery?: EtcdAccess;
 }
 
 /** Checks that dial machines of a zone, and so run on its own worker. */
-export const createZoneChecks = ({ kubernetes, etcd }: ZoneAccess) => ({
+export const createZoneChecks = ({ kubernetes, etcd, discovery }: ZoneAccess) => ({
   ...etcdChecks(etcd),
+  ...etcdMemberChecks(etcdOf({ kubernetes: etcd, ...(discovery ? { discovery } : {}) })),
   ...kubernetesChecks(kubernetes),
   ...nodeChecks(kubernetes),
   ...podChecks(kubernetes),

@@ -1,7 +1,8 @@
 import { Etcd3 } from 'etcd3';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { NotYet } from '../../domain/errors.ts';
+import { NotYet, ZonewrightError } from '../../domain/errors.ts';
+import type { EtcdCluster } from '../../domain/etcd/clusters.ts';
 
 /** How the zone worker reaches an etcd of the zone: with its machine's own certificate. */
 export interface EtcdAccess {
@@ -11,6 +12,17 @@ export interface EtcdAccess {
   readonly certFile: string;
   readonly keyFile: string;
 }
+
+/** How a cluster of the zone is reached. @throws {ZonewrightError} `InvalidInput` when the zone has none of that name */
+export type EtcdOf = (cluster: EtcdCluster) => EtcdAccess;
+
+export const etcdOf =
+  (clusters: Readonly<Partial<Record<EtcdCluster, EtcdAccess>>>): EtcdOf =>
+  (cluster) => {
+    const access = clusters[cluster];
+    if (access) return access;
+    throw new ZonewrightError('InvalidInput', `Cannot reach etcd "${cluster}": this zone has none`);
+  };
 
 /** What a member says of itself. */
 export interface MemberStatus {

@@ -4,6 +4,8 @@ import { delegationSet } from './delegation-set.ts';
 import { dnsRecords } from './dns-records.ts';
 import { elasticIp } from './elastic-ip.ts';
 import { elasticIpAssociation } from './elastic-ip-association.ts';
+import { etcdMember } from './etcd-member.ts';
+import { etcdVoter } from './etcd-voter.ts';
 import { hostedZone } from './hosted-zone.ts';
 import { image } from './image.ts';
 import { imageVerification } from './image-verification.ts';
@@ -54,6 +56,8 @@ export const resources = {
   'node-cordon': nodeCordon,
   'node-withdrawal': nodeWithdrawal,
   'node-out-of-service': nodeOutOfService,
+  'etcd-member': etcdMember,
+  'etcd-voter': etcdVoter,
 } as const;
 
 export type Kind = keyof typeof resources;
@@ -70,4 +74,6 @@ export const ZONE_KINDS = [
   'node-cordon',
   'node-withdrawal',
   'node-out-of-service',
+  'etcd-member',
+  'etcd-voter',
 ] as const satisfies readonly Kind[];

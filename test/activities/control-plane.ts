@@ -78,7 +78,8 @@ export async function startControlPlane(): Promise<ControlPlane> {
   };
 }
 
-async function writeCertificates(folder: string) {
+/** An authority with a server's and an operator's certificate, as files. */
+export async function writeCertificates(folder: string) {
   const authority = await createAuthority({ commonName: 'test-ca' }, 1);
   const write = (name: string, text: string) => {
     const file = join(folder, name);

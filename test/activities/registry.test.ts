@@ -57,7 +57,7 @@ suite('registry of activities', () => {
     const effects: Effects = {
       ...createAwsEffects(clients, settings),
       ...createPkiEffects(clients, settings),
-      ...createZoneEffects(access.kubernetes, settings),
+      ...createZoneEffects(access, settings),
     };
     assert.deepEqual(Object.keys(effects).toSorted(), kinds.toSorted());
     for (const effect of Object.values(effects)) {
