@@ -46,7 +46,10 @@ suite('members of etcd', { timeout: 180_000 }, () => {
       const mark = started ? (isLearner ? name.at(-1) : `V${name.at(-1)}`) : '?';
       return healthy || !started ? mark : `(${mark})`;
     };
-    return members.map(letter).toSorted().join(' ');
+    return members
+      .map((one) => letter(one) ?? '')
+      .toSorted((a, b) => a.localeCompare(b))
+      .join(' ');
   };
   const until = (expected: string) =>
     untilSettled(async () => {
