@@ -1,4 +1,6 @@
 import {
+  AppsV1Api,
+  AutoscalingV2Api,
   CoordinationV1Api,
   CoreV1Api,
   createConfiguration,
@@ -46,6 +48,9 @@ export function connectKubernetes(access: KubernetesAccess, signal: AbortSignal)
     core: new CoreV1Api(configuration),
     policy: new PolicyV1Api(configuration),
     coordination: new CoordinationV1Api(configuration),
+    apps: new AppsV1Api(configuration),
+    policy: new PolicyV1Api(configuration),
+    autoscaling: new AutoscalingV2Api(configuration),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { authority } from './authority.ts';
 import { delegationSet } from './delegation-set.ts';
+import { disruptionBudget } from './disruption-budget.ts';
 import { dnsRecords } from './dns-records.ts';
 import { elasticIp } from './elastic-ip.ts';
 import { elasticIpAssociation } from './elastic-ip-association.ts';
@@ -24,6 +25,10 @@ import { route } from './route.ts';
 import { routeTable } from './route-table.ts';
 import { securityGroup } from './security-group.ts';
 import { securityGroupRules } from './security-group-rules.ts';
+import { serviceDefinition } from './service-definition.ts';
+import { serviceGeneration } from './service-generation.ts';
+import { serviceShrink } from './service-shrink.ts';
+import { serviceWithdrawal } from './service-withdrawal.ts';
 import { storeDocument } from './store-document.ts';
 import { subnet } from './subnet.ts';
 import { vpc } from './vpc.ts';
@@ -58,6 +63,11 @@ export const resources = {
   'node-out-of-service': nodeOutOfService,
   'etcd-member': etcdMember,
   'etcd-voter': etcdVoter,
+  'disruption-budget': disruptionBudget,
+  'service-definition': serviceDefinition,
+  'service-generation': serviceGeneration,
+  'service-withdrawal': serviceWithdrawal,
+  'service-shrink': serviceShrink,
 } as const;
 
 export type Kind = keyof typeof resources;
@@ -76,4 +86,9 @@ export const ZONE_KINDS = [
   'node-out-of-service',
   'etcd-member',
   'etcd-voter',
+  'disruption-budget',
+  'service-definition',
+  'service-generation',
+  'service-withdrawal',
+  'service-shrink',
 ] as const satisfies readonly Kind[];

@@ -1,19 +1,12 @@
-import { canonicalJson, sha256Hex } from '../hash.ts';
+import { SERVE_PORT, SERVICE_LABEL, SERVING_GATE } from '../discovery/values.ts';
 import type { Generation } from './record.ts';
 import type { HealthCheck, ServiceShape } from './shape.ts';
 
-/** What the objects of services bear. The number of an instance is the label `apps.kubernetes.io/pod-index`. */
-export const SERVICE_LABEL = 'zonewright.dev/service';
+/** What the objects of services bear beside what agents look at. */
 export const GENERATION_LABEL = 'zonewright.dev/generation';
 export const VERSION_LABEL = 'zonewright.dev/version';
-export const NUMBER_LABEL = 'apps.kubernetes.io/pod-index';
-export const SERVING_GATE = 'zonewright.dev/serving';
-/** On a pod: it is announced no longer. On the template of a generation: none of its pods ever is. */
-export const WITHDRAWN_ANNOTATION = 'zonewright.dev/withdrawn';
 export const OPERATION_ANNOTATION = 'zonewright.dev/operation';
 export const NAMESPACE = 'default';
-/** Container port that is announced. */
-export const SERVE_PORT = 'serve';
 /** Label of nodes that `scheduling_group` names. */
 export const GROUP_LABEL = 'scheduling_group';
 
@@ -120,6 +113,3 @@ export const disruptionBudget = (service: string, minAvailable: number) =>
       unhealthyPodEvictionPolicy: 'AlwaysAllow',
     },
   }) as const;
-
-/** What tells an object that was planned differently. */
-export const objectHash = (object: unknown): string => sha256Hex(canonicalJson(object)).slice(0, 16);

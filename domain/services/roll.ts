@@ -45,12 +45,8 @@ export interface RollPlan {
   readonly next: Generation;
   /** How many instances of the new generation there are after each batch; the last is all of them. */
   readonly batches: readonly number[];
-  readonly budget: {
-    /** While both generations run, and then. */
-    readonly during: number;
-    readonly after: number;
-    readonly before?: number;
-  };
+  /** Announced instances that evictions must leave, while both generations run, and then. */
+  readonly budget: { readonly during: number; readonly after: number };
   readonly definition: ServiceDefinition;
   readonly definedAs?: ServiceDefinition;
   readonly drainSeconds: number;
