@@ -37,7 +37,9 @@ export function disruptionBudgetEffect({
       const annotations = { [OPERATION_ANNOTATION]: owner.operation };
       if (!found) {
         const body = { ...object, metadata: { ...object.metadata, annotations } };
-        return refOf(await cluster.policy.createNamespacedPodDisruptionBudget({ namespace: NAMESPACE, body }));
+        return refOf(
+          await cluster.policy.createNamespacedPodDisruptionBudget({ namespace: NAMESPACE, body }),
+        );
       }
       if (!isOurs(found))
         throw new ZonewrightError(
@@ -60,7 +62,8 @@ export function disruptionBudgetEffect({
         await orNoObject(
           cluster.policy.deleteNamespacedPodDisruptionBudget({ name: plan.service, namespace: NAMESPACE }),
         );
-      else await write(cluster, plan.service, Number(before), { [OPERATION_ANNOTATION]: null, [BEFORE]: null });
+      else
+        await write(cluster, plan.service, Number(before), { [OPERATION_ANNOTATION]: null, [BEFORE]: null });
     },
 
     leftovers: 'with its parent',
@@ -75,7 +78,12 @@ export async function write(
   annotations: Readonly<Record<string, string | null>>,
 ): Promise<void> {
   const body = { metadata: { annotations }, spec: { minAvailable } };
-  await policy.patchNamespacedPodDisruptionBudget({ name, namespace: NAMESPACE, body, fieldManager: 'zonewright' });
+  await policy.patchNamespacedPodDisruptionBudget({
+    name,
+    namespace: NAMESPACE,
+    body,
+    fieldManager: 'zonewright',
+  });
 }
 
 /** What a roll ends with: the number holds, and no undo takes it back. */

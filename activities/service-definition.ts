@@ -25,8 +25,7 @@ export function serviceDefinitionEffect({
 
     /** What it was before; gone where it was not. */
     async remove(_ref, plan) {
-      if (plan)
-        await writeDefinition(discovery, plan.service, plan.before && JSON.stringify(plan.before));
+      if (plan) await writeDefinition(discovery, plan.service, plan.before && JSON.stringify(plan.before));
     },
 
     leftovers: 'with its parent',

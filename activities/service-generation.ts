@@ -41,9 +41,10 @@ export function serviceGenerationEffect(
     },
 
     async create(plan, { owner, signal }) {
-      const object = plan.object as V1StatefulSet;
-      const annotations = { [OPERATION_ANNOTATION]: owner.operation };
-      const body = { ...object, metadata: { ...object.metadata, annotations } };
+      const body = structuredClone(plan.object) as V1StatefulSet;
+      body.metadata = Object.assign(body.metadata ?? {}, {
+        annotations: { [OPERATION_ANNOTATION]: owner.operation },
+      });
       const { apps } = connectCluster(access.kubernetes, signal);
       const made = await apps.createNamespacedStatefulSet({ namespace: NAMESPACE, body });
       return { id: made.metadata?.uid ?? '' };
@@ -63,7 +64,8 @@ export function serviceGenerationEffect(
           body: { propagationPolicy: 'Foreground', preconditions: { uid: set.uid } },
         });
       const pods = await listPods(cluster, service, generation);
-      if (pods.length > 0) throw new NotYet(`waiting until ${pods.length} instances of ${name} have ended`, pollMs);
+      if (pods.length > 0)
+        throw new NotYet(`waiting until ${pods.length} instances of ${name} have ended`, pollMs);
     },
 
     leftovers: 'with its parent',

@@ -38,7 +38,10 @@ export function serviceWithdrawalEffect(
       const { service, generation, keep } = plan;
       const name = setName(service, generation);
       if (!(await readSet(cluster, service, generation)))
-        throw new ZonewrightError('GateFailed', `Cannot withdraw ${instancesText(service, plan)}: "${name}" is gone`);
+        throw new ZonewrightError(
+          'GateFailed',
+          `Cannot withdraw ${instancesText(service, plan)}: "${name}" is gone`,
+        );
       mustNotBeMissed(service, await readRouting(access.discovery, service), numbersOf(plan), keep);
       const annotations = { [WITHDRAWING]: owner.operation, [RETURNING]: null };
       await changeSet(cluster, name, { annotations, withdrawn: owner.operation });

@@ -3,6 +3,7 @@ import { etcdOf } from './cloud/etcd.ts';
 import { createZoneChecks, type ZoneAccess } from './checks/zone.ts';
 import { etcdMemberEffect } from './etcd-member.ts';
 import { etcdVoterEffect } from './etcd-voter.ts';
+import { disruptionBudgetEffect } from './disruption-budget.ts';
 import type { Effects, EffectSettings } from './effect.ts';
 import { nodeAdmissionEffect } from './node-admission.ts';
 import { nodeCordonEffect } from './node-cordon.ts';
@@ -10,6 +11,10 @@ import { nodeOutOfServiceEffect } from './node-out-of-service.ts';
 import { nodeWithdrawalEffect } from './node-withdrawal.ts';
 import { nodeEffect } from './node.ts';
 import type { ZONE_KINDS } from '../domain/resources/index.ts';
+import { serviceDefinitionEffect } from './service-definition.ts';
+import { serviceGenerationEffect } from './service-generation.ts';
+import { serviceShrinkEffect } from './service-shrink.ts';
+import { serviceWithdrawalEffect } from './service-withdrawal.ts';
 
 /** Kinds that only a machine of the zone can make. Apart from the others: their libraries take 40 MB of a worker. */
 export type ZoneEffects = Pick<Effects, (typeof ZONE_KINDS)[number]>;
@@ -18,7 +23,7 @@ export const createZoneEffects = (
   { kubernetes, etcd, discovery }: ZoneAccess,
   settings: Pick<EffectSettings, 'pollMs'>,
 ): ZoneEffects => {
-  const clusters = etcdOf({ kubernetes: etcd, ...(discovery ? { discovery } : {}) });
+  const clusters = etcdOf({ kubernetes: etcd, discovery });
   return {
     node: nodeEffect(kubernetes, settings),
     'node-admission': nodeAdmissionEffect(kubernetes, settings),
@@ -27,6 +32,11 @@ export const createZoneEffects = (
     'node-out-of-service': nodeOutOfServiceEffect(kubernetes, settings),
     'etcd-member': etcdMemberEffect(clusters),
     'etcd-voter': etcdVoterEffect(clusters, settings),
+    'disruption-budget': disruptionBudgetEffect({ kubernetes, discovery }),
+    'service-definition': serviceDefinitionEffect({ kubernetes, discovery }),
+    'service-generation': serviceGenerationEffect({ kubernetes, discovery }, settings),
+    'service-withdrawal': serviceWithdrawalEffect({ kubernetes, discovery }, settings),
+    'service-shrink': serviceShrinkEffect({ kubernetes, discovery }, settings),
   };
 };
 

@@ -25,6 +25,11 @@ const zoneWorker = mustServe(config);
 const access = {
   kubernetes: { server: cluster.apiEndpoint, caFile: caFile('kubernetes'), ...pair('operator') },
   etcd: { endpoints: cluster.etcd.endpoints, caFile: caFile('etcd'), ...pair('etcd-client') },
+  discovery: {
+    endpoints: cluster.etcd.endpoints.map((endpoint) => endpoint.replace(/:2379$/, ':2389')),
+    caFile: `${PKI}/discovery-ca.crt`,
+    ...pair('discovery-operator'),
+  },
 };
 const settings = { consistencyWindowMs: 0, pollMs: 1_000 };
 

@@ -42,7 +42,10 @@ export interface Routed {
 export const serviceChecks = (access: ServicesAccess) => {
   const signalOf = () => Context.current().cancellationSignal;
   const cluster = () => connectCluster(access.kubernetes, signalOf());
-  const routed = async (service: string, because: (routing: Routing) => string | undefined): Promise<Routed> => {
+  const routed = async (
+    service: string,
+    because: (routing: Routing) => string | undefined,
+  ): Promise<Routed> => {
     const routing = await readRouting(access.discovery, service);
     const { revision, frozenSince } = routing;
     if (frozenSince !== undefined) return { revision, frozenSince };
@@ -55,15 +58,24 @@ export const serviceChecks = (access: ServicesAccess) => {
   return {
     'service.look': asActivity(
       'look at a service',
-      async ({ service }: { readonly service: string }): Promise<FoundService> => look(access, service, signalOf()),
+      async ({ service }: { readonly service: string }): Promise<FoundService> =>
+        look(access, service, signalOf()),
     ),
 
     /** Lets a generation grow; never the other way, so that a repeat harms nothing. */
     'service.grow': asActivity(
       'start instances',
-      async ({ service, generation, to }: Pick<Instances, 'service' | 'generation'> & { readonly to: number }) => {
+      async ({
+        service,
+        generation,
+        to,
+      }: Pick<Instances, 'service' | 'generation'> & { readonly to: number }) => {
         const set = await readSet(cluster(), service, generation);
-        if (!set) throw new ZonewrightError('GateFailed', `Cannot start instances: "${setName(service, generation)}" is gone`);
+        if (!set)
+          throw new ZonewrightError(
+            'GateFailed',
+            `Cannot start instances: "${setName(service, generation)}" is gone`,
+          );
         if (set.replicas < to) await changeSet(cluster(), set.name, { replicas: to });
       },
     ),
@@ -88,11 +100,16 @@ export const serviceChecks = (access: ServicesAccess) => {
       async ({ health, ...instances }: Instances & { readonly health: HealthCheck }) => {
         const { service, generation } = instances;
         const wanted = numbersOf(instances);
-        const pods = (await listPods(cluster(), service, generation)).filter(({ number }) => wanted.includes(number));
+        const pods = (await listPods(cluster(), service, generation)).filter(({ number }) =>
+          wanted.includes(number),
+        );
         const answers = await Promise.all(pods.map((pod) => askInstance(pod.ip, health, signalOf())));
-        const bad = answers.flatMap((answer, at) => (answer === undefined ? [] : [`${service}@${pods[at]?.number}: ${answer}`]));
+        const bad = answers.flatMap((answer, at) =>
+          answer === undefined ? [] : [`${service}@${pods[at]?.number}: ${answer}`],
+        );
         if (pods.length < wanted.length) bad.push(`${wanted.length - pods.length} do not run`);
-        if (bad.length > 0) throw new NotYet(`waiting for instances to be healthy: ${bad.slice(0, 5).join('; ')}`, DELAY_MS);
+        if (bad.length > 0)
+          throw new NotYet(`waiting for instances to be healthy: ${bad.slice(0, 5).join('; ')}`, DELAY_MS);
       },
     ),
 
@@ -111,14 +128,24 @@ export const serviceChecks = (access: ServicesAccess) => {
     'service.unrouted': asActivity('wait for routers', async (instances: Instances) =>
       routed(instances.service, ({ hosts }) => {
         const still = numbersOf(instances).filter((number) => hosts.has(number));
-        return still.length === 0 ? undefined : `waiting until ${instances.service}@${still.join(', @')} are announced no longer`;
+        return still.length === 0
+          ? undefined
+          : `waiting until ${instances.service}@${still.join(', @')} are announced no longer`;
       }),
     ),
 
     /** Waits until no process of a router can send anything to what was routed before `revision`, or until `until`. */
     'service.drained': asActivity(
       'drain',
-      async ({ service, revision, until }: { readonly service: string; readonly revision: number; readonly until: string }) => {
+      async ({
+        service,
+        revision,
+        until,
+      }: {
+        readonly service: string;
+        readonly revision: number;
+        readonly until: string;
+      }) => {
         const open = undrained(await readRouting(access.discovery, service), revision);
         if (open.length === 0) return { cut: [] };
         if (Date.now() >= Date.parse(until)) return { cut: open };
@@ -137,16 +164,25 @@ export const serviceChecks = (access: ServicesAccess) => {
       'wait for instances to end',
       async ({ service, generation }: Pick<Instances, 'service' | 'generation'>) => {
         const pods = await listPods(cluster(), service, generation);
-        if (pods.length > 0) throw new NotYet(`waiting until ${pods.map(({ name }) => name).join(', ')} have ended`, DELAY_MS);
+        if (pods.length > 0)
+          throw new NotYet(`waiting until ${pods.map(({ name }) => name).join(', ')} have ended`, DELAY_MS);
       },
     ),
 
     /** Watches instances that have taken over: each look asks all of them and that all are announced. */
     'service.steady': asActivity(
       'watch instances',
-      async ({ until, health, ...instances }: Instances & { readonly until: string; readonly health: HealthCheck }) => {
+      async ({
+        until,
+        health,
+        ...instances
+      }: Instances & { readonly until: string; readonly health: HealthCheck }) => {
         await steady(access, instances, health, signalOf());
-        if (Date.now() < Date.parse(until)) throw new NotYet(`watching ${instancesText(instances.service, instances)} until ${until}`, DELAY_MS);
+        if (Date.now() < Date.parse(until))
+          throw new NotYet(
+            `watching ${instancesText(instances.service, instances)} until ${until}`,
+            DELAY_MS,
+          );
       },
     ),
 
@@ -167,11 +203,17 @@ export const serviceChecks = (access: ServicesAccess) => {
           const set = await readSet(api, service, generation);
           if (!set) continue;
           if (set.replicas > 0 || !set.isOurs)
-            throw new ZonewrightError('GateFailed', `Cannot forget "${set.name}": it has ${set.replicas} instances`);
+            throw new ZonewrightError(
+              'GateFailed',
+              `Cannot forget "${set.name}": it has ${set.replicas} instances`,
+            );
           await orNoObject(api.apps.deleteNamespacedStatefulSet({ name: set.name, namespace: NAMESPACE }));
         }
         if (minAvailable !== undefined) await settleBudget(api, service, minAvailable);
-        else await orNoObject(api.policy.deleteNamespacedPodDisruptionBudget({ name: service, namespace: NAMESPACE }));
+        else
+          await orNoObject(
+            api.policy.deleteNamespacedPodDisruptionBudget({ name: service, namespace: NAMESPACE }),
+          );
       },
     ),
   };
@@ -187,7 +229,8 @@ async function look(access: ServicesAccess, service: string, signal: AbortSignal
   ]);
   const names = new Set(sets.map(({ name }) => name));
   const { definition, frozenSince } = routing;
-  const defined = definition === undefined ? undefined : definitionSchema.safeParse(JSON.parse(definition)).data;
+  const defined =
+    definition === undefined ? undefined : definitionSchema.safeParse(JSON.parse(definition)).data;
   return {
     generations: sets.map(({ generation, version, first, replicas: count }) => {
       const numbers = numbersOf({ first, count });

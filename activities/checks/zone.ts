@@ -5,19 +5,21 @@ import { etcdMemberChecks } from './etcd-members.ts';
 import { kubernetesChecks } from './kubernetes.ts';
 import { nodeChecks } from './nodes.ts';
 import { podChecks } from './pods.ts';
+import { serviceChecks } from './services.ts';
 
 export interface ZoneAccess {
   readonly kubernetes: KubernetesAccess;
   readonly etcd: EtcdAccess;
-  /** Where the zone has one. */
-  readonly discovery?: EtcdAccess;
+  /** The etcd of presence and services. */
+  readonly discovery: EtcdAccess;
 }
 
 /** Checks that dial machines of a zone, and so run on its own worker. */
 export const createZoneChecks = ({ kubernetes, etcd, discovery }: ZoneAccess) => ({
   ...etcdChecks(etcd),
-  ...etcdMemberChecks(etcdOf({ kubernetes: etcd, ...(discovery ? { discovery } : {}) })),
+  ...etcdMemberChecks(etcdOf({ kubernetes: etcd, discovery })),
   ...kubernetesChecks(kubernetes),
   ...nodeChecks(kubernetes),
   ...podChecks(kubernetes),
+  ...serviceChecks({ kubernetes, discovery }),
 });

@@ -46,7 +46,6 @@ export function connectKubernetes(access: KubernetesAccess, signal: AbortSignal)
   });
   return {
     core: new CoreV1Api(configuration),
-    policy: new PolicyV1Api(configuration),
     coordination: new CoordinationV1Api(configuration),
     apps: new AppsV1Api(configuration),
     policy: new PolicyV1Api(configuration),

@@ -1,4 +1,4 @@
-import type { EtcdAccess } from '../checks/etcd.ts';
+import type { EtcdAccess } from '../cloud/etcd.ts';
 import type { KubernetesAccess } from '../cloud/kubernetes.ts';
 
 /** What activities on services dial: the API server, and the discovery etcd. */

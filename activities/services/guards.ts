@@ -10,16 +10,27 @@ const DELAY_MS = 1_000;
  * @param going numbers of the instances that shall go
  * @throws {NotYet} saying what does not hold
  */
-export function mustNotBeMissed(service: string, routing: Routing, going: readonly number[], keep: number): void {
+export function mustNotBeMissed(
+  service: string,
+  routing: Routing,
+  going: readonly number[],
+  keep: number,
+): void {
   mustNotBeFrozen(service, routing);
   const others = [...routing.hosts.keys()].filter((number) => !going.includes(number)).length;
   if (others < keep)
-    throw new NotYet(`waiting until ${keep} other instances of "${service}" are announced: ${others} are`, DELAY_MS);
+    throw new NotYet(
+      `waiting until ${keep} other instances of "${service}" are announced: ${others} are`,
+      DELAY_MS,
+    );
   const late = keep === 0 ? [] : behind(routing);
   if (late.length > 0) throw new NotYet(`waiting for routers: ${late.join('; ')}`, DELAY_MS);
 }
 
 export function mustNotBeFrozen(service: string, { frozenSince }: Routing): void {
   if (frozenSince !== undefined)
-    throw new NotYet(`nothing changes while all presence of "${service}" is lost (since ${frozenSince})`, DELAY_MS);
+    throw new NotYet(
+      `nothing changes while all presence of "${service}" is lost (since ${frozenSince})`,
+      DELAY_MS,
+    );
 }

@@ -1,5 +1,4 @@
-import { Etcd3, type IRangeResponse } from 'etcd3';
-import { readFileSync } from 'node:fs';
+import type { Etcd3, IRangeResponse } from 'etcd3';
 import {
   BORDERS,
   CHANGED_KEY,
@@ -10,7 +9,7 @@ import {
 } from '../../domain/discovery/keys.ts';
 import { routerReportSchema, type RouterReport } from '../../domain/discovery/values.ts';
 import { NotYet } from '../../domain/errors.ts';
-import type { EtcdAccess } from '../checks/etcd.ts';
+import { openEtcd, type EtcdAccess } from '../cloud/etcd.ts';
 
 /** What routers read of a service and how far each of them is, at one revision of the discovery etcd. */
 export interface Routing {
@@ -26,28 +25,11 @@ export interface Routing {
   readonly definition: string | undefined;
 }
 
-const DEADLINE_MS = 10_000;
 const DELAY_MS = 1_000;
-
-/** Reads the certificate files anew, so renewal needs no restart. */
-function open({ endpoints, caFile, certFile, keyFile }: EtcdAccess): Etcd3 {
-  return new Etcd3({
-    hosts: [...endpoints],
-    credentials: {
-      rootCertificate: readFileSync(caFile),
-      certChain: readFileSync(certFile),
-      privateKey: readFileSync(keyFile),
-    },
-    // Members' certificates bear this name beside their addresses; the client cannot check addresses.
-    grpcOptions: { 'grpc.ssl_target_name_override': 'localhost' },
-    dialTimeout: 5_000,
-    defaultCallOptions: () => ({ deadline: Date.now() + DEADLINE_MS }),
-  });
-}
 
 /** Runs `body` with a client of the discovery etcd. Whatever keeps it from answering passes. */
 async function withDiscovery<T>(access: EtcdAccess, body: (client: Etcd3) => Promise<T>): Promise<T> {
-  const client = open(access);
+  const client = await openEtcd(access);
   try {
     return await body(client);
   } catch (error) {
@@ -58,7 +40,10 @@ async function withDiscovery<T>(access: EtcdAccess, body: (client: Etcd3) => Pro
   }
 }
 
-const below = (prefix: string) => ({ key: Buffer.from(prefix), range_end: Buffer.from(`${prefix.slice(0, -1)}0`) });
+const below = (prefix: string) => ({
+  key: Buffer.from(prefix),
+  range_end: Buffer.from(`${prefix.slice(0, -1)}0`),
+});
 const exactly = (key: string) => ({ key: Buffer.from(key) });
 
 export const readRouting = (access: EtcdAccess, service: string): Promise<Routing> =>
@@ -80,7 +65,9 @@ export const readRouting = (access: EtcdAccess, service: string): Promise<Routin
     const [hosts, changed, frozen, borders, routers, definition] = responses.map(
       (one) => (one.response_range as IRangeResponse).kvs,
     );
-    const reports = new Map((routers ?? []).map(({ key, value }) => [lastOf(key), reportOf(value.toString())]));
+    const reports = new Map(
+      (routers ?? []).map(({ key, value }) => [lastOf(key), reportOf(value.toString())]),
+    );
     return {
       hosts: new Map((hosts ?? []).map(({ key, value }) => [Number(lastOf(key)), value.toString()])),
       revision: Number(changed?.[0]?.mod_revision ?? 0),
@@ -127,11 +114,17 @@ export const behind = ({ revision, routers }: Routing): string[] =>
 export const undrained = ({ routers }: Routing, revision: number): string[] =>
   unless(routers, (report) => report.drained >= revision, `the end of connections from before ${revision}`);
 
-function unless(routers: Routing['routers'], isThere: (report: RouterReport) => boolean, what: string): string[] {
+function unless(
+  routers: Routing['routers'],
+  isThere: (report: RouterReport) => boolean,
+  what: string,
+): string[] {
   if (routers.size === 0) return ['no border is known'];
   return [...routers].flatMap(([id, report]) => {
     if (report === undefined) return [`router of ${id} is silent`];
     if (isThere(report)) return [];
-    return [`router of ${id} is at ${report.revision}, not yet at ${what}${report.error ? `: ${report.error}` : ''}`];
+    return [
+      `router of ${id} is at ${report.revision}, not yet at ${what}${report.error ? `: ${report.error}` : ''}`,
+    ];
   });
 }

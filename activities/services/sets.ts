@@ -44,14 +44,21 @@ export type Cluster = ReturnType<typeof connectKubernetes>;
 export const connectCluster = (access: KubernetesAccess, signal: AbortSignal): Cluster =>
   connectKubernetes(access, signal);
 
-export async function readSet(cluster: Cluster, service: string, generation: number): Promise<Set | undefined> {
+export async function readSet(
+  cluster: Cluster,
+  service: string,
+  generation: number,
+): Promise<Set | undefined> {
   const name = setName(service, generation);
   const found = await orNoObject(cluster.apps.readNamespacedStatefulSet({ name, namespace: NAMESPACE }));
   return found && setOf(found);
 }
 
 /** Generations of a service, the oldest first. */
-export async function listSets(cluster: Cluster, service?: string): Promise<readonly (Set & { readonly service: string })[]> {
+export async function listSets(
+  cluster: Cluster,
+  service?: string,
+): Promise<readonly (Set & { readonly service: string })[]> {
   const labelSelector = service === undefined ? SERVICE_LABEL : `${SERVICE_LABEL}=${service}`;
   const { items } = await cluster.apps.listNamespacedStatefulSet({ namespace: NAMESPACE, labelSelector });
   return items
@@ -115,7 +122,11 @@ export interface Pod {
 }
 
 /** Instances of a service, or of one of its generations, by their numbers. */
-export async function listPods({ core }: Cluster, service: string, generation?: number): Promise<readonly Pod[]> {
+export async function listPods(
+  { core }: Cluster,
+  service: string,
+  generation?: number,
+): Promise<readonly Pod[]> {
   const ofGeneration = generation === undefined ? '' : `,${GENERATION_LABEL}=${generation}`;
   const labelSelector = `${SERVICE_LABEL}=${service}${ofGeneration}`;
   const { items } = await core.listNamespacedPod({ namespace: NAMESPACE, labelSelector });
@@ -128,7 +139,8 @@ function podOf({ metadata, spec, status }: V1Pod): Pod {
   const waiting = statuses.map(({ state }) => state?.waiting).find((one) => one !== undefined);
   const failed = status?.conditions?.find((one) => one.type !== 'Ready' && one.status === 'False');
   const reason = waiting ?? failed;
-  const isUp = status?.conditions?.some((one) => one.type === 'ContainersReady' && one.status === 'True') === true;
+  const isUp =
+    status?.conditions?.some((one) => one.type === 'ContainersReady' && one.status === 'True') === true;
   return {
     name: metadata?.name ?? '',
     uid: metadata?.uid ?? '',
@@ -139,7 +151,9 @@ function podOf({ metadata, spec, status }: V1Pod): Pod {
     isLeaving: metadata?.deletionTimestamp !== undefined,
     isWithdrawn: metadata?.annotations?.[WITHDRAWN_ANNOTATION] !== undefined,
     isUp,
-    because: reason ? `${reason.reason ?? 'Unknown'}: ${reason.message ?? ''}`.slice(0, 200) : (status?.phase ?? 'Pending'),
+    because: reason
+      ? `${reason.reason ?? 'Unknown'}: ${reason.message ?? ''}`.slice(0, 200)
+      : (status?.phase ?? 'Pending'),
     waitingFor: waiting?.reason ?? '',
     restarts: Math.max(0, ...statuses.map(({ restartCount }) => restartCount)),
   };

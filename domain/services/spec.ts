@@ -49,11 +49,10 @@ export const serviceSchema = z.strictObject({
   health: health
     .optional()
     .meta({ description: 'When an instance may be routed. Without it: once its port accepts a connection.' }),
-  drain_seconds: wholeNumber(0, 3_600)
-    .default(60)
-    .meta({
-      description: 'An instance that routers no longer know is stopped once no connection needs it, and at the latest after this long.',
-    }),
+  drain_seconds: wholeNumber(0, 3_600).default(60).meta({
+    description:
+      'An instance that routers no longer know is stopped once no connection needs it, and at the latest after this long.',
+  }),
   min_available: wholeNumber(0, MAX_INSTANCES)
     .optional()
     .meta({ description: 'Instances that evictions must leave announced; num_instances without it.' }),

@@ -64,6 +64,8 @@ export async function startControlPlane(): Promise<ControlPlane> {
     access: {
       kubernetes: { server: `https://127.0.0.1:${api}`, ...credentials },
       etcd: { endpoints: [etcdUrl], ...credentials },
+      // Keys of the two do not meet, so one member will do.
+      discovery: { endpoints: [etcdUrl], ...credentials },
     },
     stop: async () => {
       // The API server first: without etcd it waits a minute for it.

@@ -17,6 +17,7 @@ const files = { caFile: 'ca.crt', certFile: 'a.crt', keyFile: 'a.key' };
 const access = {
   kubernetes: { server: 'https://127.0.0.1:6443', ...files },
   etcd: { endpoints: ['https://127.0.0.1:2379'], ...files },
+  discovery: { endpoints: ['https://127.0.0.1:2389'], ...files },
 };
 
 suite('registry of activities', () => {
