@@ -27,7 +27,7 @@ export type Lost = keyof typeof LOST;
 /** Of three calls of one action the first has no effect, the second one that nobody hears of, the third succeeds. */
 const CYCLE = 3;
 /** An activity of many calls gets on with some each time; more faults would only make it slow. */
-const MAX_CYCLES = 4;
+const MAX_CYCLES = 2;
 
 /**
  * Faults for every changing call that an undisturbed run made.

@@ -57,7 +57,7 @@ async function creation(lab: Laboratory, run: string, other: Partial<ZoneSpec>):
   const plan = planZone(spec, facts, nodeUserData);
   return {
     type: 'CreateZone',
-    workflowId: `harness-create-${plan.zone}-${run}`,
+    workflowId: `harness-create-${run}`,
     own: [plan.zone, plan.hash.slice(0, 8), run],
     input: {
       ...{ actor: 'harness', onFailure: 'roll-back', approvedPlan: plan.hash },
