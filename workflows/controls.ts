@@ -31,8 +31,7 @@ export function installControls(account: Account, abort: () => void): void {
     if (account.state === 'undoing') throw refuse('Cannot change an operation while it undoes what it did');
   };
   const mustBeControl = (args: ControlArgs) => {
-    if (!controlArgs.safeParse(args).success)
-      throw refuse('Cannot take this: expected {actor, reason}');
+    if (!controlArgs.safeParse(args).success) throw refuse('Cannot take this: expected {actor, reason}');
     mustBeOpen();
   };
   setHandler(explainQuery, () => account.explain());

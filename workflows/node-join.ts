@@ -6,6 +6,7 @@ import { manifestKey } from '../domain/zone/manifest.ts';
 import { nodeName } from '../domain/pki/facts.ts';
 import { nodeUserData } from '../machine/node-user-data.ts';
 import { approve } from './approval.ts';
+import { directorAnswers, etcdAdmits } from './director-joins.ts';
 import { zoneParts } from './manifest.ts';
 import { activity, type Operation } from './operation.ts';
 import { UNDO } from './retries.ts';
@@ -40,6 +41,7 @@ export const nodeJoin = (raw: unknown): Promise<NodeJoinResult> =>
     const { plan, refs } = await planned(operation, input);
     await approve(operation, plan.hash, `join ${plan.machine.name} to ${plan.domain}`);
     await zoneAnswers(operation, input.zone);
+    await etcdAdmits(operation, plan);
     const manifest = zoneParts(operation, input, plan.steps);
     await manifest.hold();
     const last = admissionStep(plan.machine.name);
@@ -50,6 +52,7 @@ export const nodeJoin = (raw: unknown): Promise<NodeJoinResult> =>
       { ...options, refs },
     );
     const answered = await podAnswers(operation, plan, made);
+    if (plan.machine.role === 'director') await directorAnswers(operation, plan);
     await applyPlan(
       operation,
       plan.steps.filter(({ step }) => step === last),

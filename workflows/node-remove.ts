@@ -59,8 +59,8 @@ export const nodeRemove = (raw: unknown): Promise<NodeRemoveResult> =>
     const plan = planRemove(about, parts, input);
     const alive = await isAlive(operation, plan);
     const seen = await look(operation, plan);
-    await approve(operation, plan.hash, question(plan, seen));
     await refuseBelowQuorum(operation, plan);
+    await approve(operation, plan.hash, question(plan, seen));
     const manifest = zoneParts(operation, input);
     await manifest.hold();
     if (seen?.uid !== undefined) await empty(operation, plan, { ...seen, uid: seen.uid }, alive, input);

@@ -11,6 +11,10 @@ const DELAY_MS = 1_000;
 /** Leaders renew theirs every 2 s and lose it after 15 s. */
 const FRESH_MS = 30_000;
 
+export interface ApiServerCheck {
+  readonly address?: string;
+}
+
 export interface NodeCheck {
   /** Name of the Node object; without it the node is looked for by its provider id. */
   readonly node?: string;
@@ -18,13 +22,21 @@ export interface NodeCheck {
 }
 
 export const kubernetesChecks = (access: KubernetesAccess) => ({
-  /** Waits until the API server says of itself that it is ready; names the parts that are not. */
-  'apiserver.ready': asActivity('check the API server', async (_input: NoInput) => {
-    const { status, body } = await getPath(access, '/readyz?verbose', Context.current().cancellationSignal);
+  /**
+   * Waits until the API server says of itself that it is ready; names the parts that are not. With an address it is
+   * that director's, past the proxy.
+   */
+  'apiserver.ready': asActivity('check the API server', async ({ address }: ApiServerCheck) => {
+    const server = address === undefined ? access.server : `https://${address}:6443`;
+    const { status, body } = await getPath(
+      { ...access, server },
+      '/readyz?verbose',
+      Context.current().cancellationSignal,
+    );
     if (status === 401 || status === 403)
       throw new ZonewrightError('CloudRefused', `Cannot check the API server: it answers ${status}`);
     const failed = body.split('\n').filter((line) => line.startsWith('[-]'));
-    if (status === 200 && failed.length === 0) return { server: access.server };
+    if (status === 200 && failed.length === 0) return { server };
     const because = failed.length > 0 ? failed.join('; ') : `it answers ${status}`;
     throw new NotYet(`waiting until the API server is ready: ${because}`, DELAY_MS, { failed });
   }),

@@ -2,7 +2,8 @@ import { InvalidInput, ZonewrightError } from '../errors.ts';
 import { canonicalJson, sha256Hex } from '../hash.ts';
 import { ROLES, type MachineRole } from '../pki/facts.ts';
 import { dependenciesOf, output, type PlannedStep } from '../plan.ts';
-import { nodePodRanges, slotsOf } from './addresses.ts';
+import { DIRECTOR_SLOTS, nodePodRanges, slotsOf } from './addresses.ts';
+import { joiningConfig, withMembers } from './director-steps.ts';
 import { layOutMachines, placeMachine, type MachinePlan, type ZoneLayout } from './layout.ts';
 import { instanceStep, machineSteps, nodeNameOf, nodeStep, type UserDataOf } from './machine-steps.ts';
 import { mustBeActive, type ManifestEntry, type ZoneAbout } from './manifest.ts';
@@ -10,9 +11,6 @@ import { mustBeActive, type ManifestEntry, type ZoneAbout } from './manifest.ts'
 /** Roles that a machine can join an existing zone in. */
 export const JOINING_ROLES = ['worker', 'director'] as const satisfies readonly MachineRole[];
 export type JoiningRole = (typeof JOINING_ROLES)[number];
-
-/** etcd with more members is slower and no safer; three is what the addresses of the API server are planned for. */
-export const DIRECTORS = 3;
 
 export interface JoinRequest {
   readonly role: JoiningRole;
@@ -69,8 +67,10 @@ export function joinSteps(about: ZoneAbout, request: JoinRequest, userDataOf: Us
     machine,
   ]);
   const prefix = machineFolder(machine.name);
-  const own = machineSteps(layout, userDataOf).filter(({ step }) => step.startsWith(prefix));
-  const steps = role === 'worker' ? withNode(layout, machine, own) : own;
+  const own = machineSteps(layout, (config) =>
+    userDataOf(role === 'director' ? joiningConfig(config) : config),
+  ).filter(({ step }) => step.startsWith(prefix));
+  const steps = role === 'worker' ? withNode(layout, machine, own) : withMembers(layout, machine, own);
   const made = new Set(steps.map(({ step }) => step));
   const needs = [...new Set(steps.flatMap(dependenciesOf))].filter((step) => !made.has(step)).toSorted();
   return { layout, machine, steps, needs };
@@ -138,7 +138,9 @@ function withNode(layout: ZoneLayout, machine: MachinePlan, steps: readonly Plan
 
 function slotFor({ zone, spec, machines }: ZoneAbout, { role, machine }: JoinRequest): number {
   const slots =
-    role === 'director' ? DIRECTORS : Math.min(slotsOf('worker'), nodePodRanges(spec.kubernetes.podCidr));
+    role === 'director'
+      ? DIRECTOR_SLOTS
+      : Math.min(slotsOf('worker'), nodePodRanges(spec.kubernetes.podCidr));
   const taken = new Set(machines);
   if (machine === undefined) {
     const free = Array.from({ length: slots }, (_, at) => at).find((at) => !taken.has(`${role}-${at}`));

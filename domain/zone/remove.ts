@@ -2,7 +2,10 @@ import { ZonewrightError } from '../errors.ts';
 import { canonicalJson, sha256Hex } from '../hash.ts';
 import { nodeName, type MachineRole } from '../pki/facts.ts';
 import type { PlannedStep } from '../plan.ts';
+import type { MemberOf } from '../resources/etcd-member.ts';
+import { membersOf } from './director-steps.ts';
 import { machineFolder, machineNamed } from './join.ts';
+import { placeMachine } from './layout.ts';
 import { instanceStep } from './machine-steps.ts';
 import { mustBeActive, type ManifestEntry, type ZoneAbout } from './manifest.ts';
 
@@ -27,6 +30,8 @@ export interface RemovePlan {
   readonly instanceId: string;
   /** Name of its Node object; only workers have one. */
   readonly node?: string;
+  /** What it is of the zone's etcd clusters; only directors are. */
+  readonly members?: readonly MemberOf[];
   readonly force: boolean;
   readonly last: boolean;
   readonly parts: readonly { readonly step: string; readonly kind: string; readonly id: string }[];
@@ -52,8 +57,8 @@ export function planRemove(
   const { zone, environment, domain } = about;
   const refuse = (why: string) =>
     new ZonewrightError('Conflict', `Cannot remove ${machine} from zone "${zone}": ${why}`);
-  const role = machineNamed(machine)?.role;
-  if (role === undefined || parts.length === 0) throw refuse('it has no such machine');
+  const { role, slot } = machineNamed(machine) ?? {};
+  if (role === undefined || slot === undefined || parts.length === 0) throw refuse('it has no such machine');
   const there = parts.find(({ step }) => step === instanceStep(machine))?.ref.id;
   if (there !== instanceId) throw refuse(`it is instance "${there ?? 'none'}", expected "${instanceId}"`);
   const others = about.machines.filter((other) => other !== machine && machineNamed(other)?.role === role);
@@ -61,6 +66,7 @@ export function planRemove(
   const plan = {
     ...{ zone, environment, domain, machine, role, instanceId },
     ...(role === 'worker' ? { node: nodeName({ instanceId, role }) } : {}),
+    ...(role === 'director' ? { members: membersOf(placeMachine(about.spec, role, slot)) } : {}),
     ...{ force, last },
     parts: parts.map(({ step, kind, ref }) => ({ step, kind, id: ref.id })),
   };
