@@ -9,6 +9,7 @@ import { dnsRecordsEffect } from './dns-records.ts';
 import type { Effects, EffectSettings } from './effect.ts';
 import { elasticIpAssociationEffect } from './elastic-ip-association.ts';
 import { elasticIpEffect } from './elastic-ip.ts';
+import { etcdBackupEffect } from './etcd-backup.ts';
 import { hostedZoneEffect } from './hosted-zone.ts';
 import { imageVerificationEffect } from './image-verification.ts';
 import { imageEffect } from './image.ts';
@@ -51,6 +52,7 @@ export const createAwsEffects = (clients: Clients, settings: StoreSettings): Aws
   'hosted-zone': hostedZoneEffect(clients),
   'dns-records': dnsRecordsEffect(clients),
   'store-document': storeDocumentEffect(clients, settings),
+  'etcd-backup': etcdBackupEffect(clients, settings),
 });
 
 export const createPkiEffects = (

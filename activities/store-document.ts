@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { isOfBackup } from '../domain/etcd/backup.ts';
 import type { PlanOf, RefOf } from '../domain/resources/index.ts';
 import type { Clients } from './cloud/clients.ts';
 import {
@@ -48,7 +49,7 @@ export const storeDocumentEffect = (
 
   async leftovers(scope, { signal }) {
     const prefix = 'zone' in scope ? `zones/${scope.zone}/` : 'zones/';
-    const isDocument = (key: string) => key.endsWith('.json');
+    const isDocument = (key: string) => key.endsWith('.json') && !isOfBackup(key);
     const mine = await objectsInScope(s3, bucket, prefix, isDocument, scope, signal);
     return mine.map(({ key, versionId, tags }) => leftoverOf({ id: key, versionId }, tags));
   },

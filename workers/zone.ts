@@ -2,6 +2,7 @@
  * The worker of a zone, on its border: it hosts the activities that dial machines of the zone. It finds everything in
  * `machine.json` and in the certificates that the join put beside it; nothing dials in to it.
  */
+import { S3Client } from '@aws-sdk/client-s3';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { readFileSync } from 'node:fs';
 import { createZoneActivities } from '../activities/zone.ts';
@@ -22,6 +23,18 @@ const { cluster, domain } = config;
 const caFile = (id: AuthorityId): string => authorityProfile(id, domain).path;
 const zoneWorker = mustServe(config);
 
+/** What the border may do with the zone store is write and read backups of its zone. */
+const s3 = new S3Client({
+  region: config.region,
+  maxAttempts: 1,
+  forcePathStyle: process.env['AWS_ENDPOINT_URL'] !== undefined,
+  requestHandler: { requestTimeout: 60_000, connectionTimeout: 5_000, throwOnRequestTimeout: true },
+});
+const scratch = {
+  folder: process.env['CACHE_DIRECTORY'] ?? '/var/cache/zonewright-worker',
+  etcd: '/usr/local/bin/etcd',
+  etcdutl: '/usr/local/bin/etcdutl',
+};
 const access = {
   kubernetes: { server: cluster.apiEndpoint, caFile: caFile('kubernetes'), ...pair('operator') },
   etcd: { endpoints: cluster.etcd.endpoints, caFile: caFile('etcd'), ...pair('etcd-client') },
@@ -30,6 +43,7 @@ const access = {
     caFile: `${PKI}/discovery-ca.crt`,
     ...pair('discovery-operator'),
   },
+  backups: { s3, scratch },
 };
 const settings = { consistencyWindowMs: 0, pollMs: 1_000 };
 
@@ -51,7 +65,10 @@ export async function runZoneWorker({ wrap, options }: ZoneWorkerProcess = {}): 
   const connection = await NativeConnection.connect({ address });
   const activities = createZoneActivities(access, settings);
   const worker = await Worker.create({
-    ...{ connection, namespace, taskQueue, shutdownGraceTime: '10 seconds', ...options },
+    ...{ connection, namespace, taskQueue, shutdownGraceTime: '10 seconds' },
+    // How far a backup is reaches its followers while it matters.
+    maxHeartbeatThrottleInterval: '2 seconds',
+    ...options,
     activities: wrap ? wrap(activities) : activities,
   });
   process.stderr.write(`zone worker ready: ${taskQueue}\n`);

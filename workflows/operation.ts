@@ -34,6 +34,8 @@ export interface WaitOptions {
   readonly giveUpMs: number;
   /** After this long without success people are told: state `blocked`. */
   readonly progressMs?: number;
+  /** How long one attempt may take; a minute without it. */
+  readonly attemptMs?: number;
   readonly zone?: string;
 }
 
@@ -162,11 +164,16 @@ async function waitOnce<N extends CheckName>(
   account: Account,
   name: N,
   args: CheckInput<N>,
-  { what, giveUpMs, progressMs, zone }: WaitOptions,
+  { what, giveUpMs, progressMs, attemptMs, zone }: WaitOptions,
 ): Promise<CheckResult<N>> {
   const until = new Date(Date.now() + giveUpMs).toISOString();
   return account.during({ what, until, then: 'a person decides, or the default is taken' }, async () => {
-    const waiting = activity(name, args, { ...wait(giveUpMs), summary: `waiting for ${what}` }, zone);
+    const waiting = activity(
+      name,
+      args,
+      { ...wait(giveUpMs, attemptMs), summary: `waiting for ${what}` },
+      zone,
+    );
     if (progressMs === undefined) return waiting;
     const slow = new CancellationScope();
     let late = 0;

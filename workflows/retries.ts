@@ -35,10 +35,11 @@ export const UNDO: ActivityOptions = {
 
 /**
  * The one way to wait: an activity that throws `NotYet` with its next delay, so that retries add nothing to the
- * history. `giveUpMs` is the deadline after which the operation decides.
+ * history. `giveUpMs` is the deadline after which the operation decides; an attempt that does more than look says by
+ * `attemptMs` how long it may take, and beats meanwhile.
  */
-export const wait = (giveUpMs: number): ActivityOptions => ({
-  startToCloseTimeout: '60 seconds',
+export const wait = (giveUpMs: number, attemptMs = 60_000): ActivityOptions => ({
+  startToCloseTimeout: attemptMs,
   scheduleToCloseTimeout: giveUpMs,
   heartbeatTimeout: '15 seconds',
   retry: { initialInterval: '1 second', backoffCoefficient: 1, maximumInterval: '10 seconds' },

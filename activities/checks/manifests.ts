@@ -114,13 +114,14 @@ export const manifestChecks = ({ s3 }: Pick<Clients, 's3'>) => {
     /** What a zone is, in short: enough to approve its destruction. */
     'manifest.summary': asActivity('read the manifest', async (name: ObjectName) => {
       const { manifest } = await mustRead(name);
-      const { zone, domain, environment, state, made, shared } = manifest;
+      const { zone, domain, environment, state, createdAt, made, shared } = manifest;
       const kept = made.filter(({ step }) => shared.includes(step)).map(({ ref }) => ref.id);
       return {
         zone,
         domain,
         environment,
         state,
+        createdAt,
         parts: made.length - kept.length,
         kept,
         destroyHash: destroyHash(manifest),

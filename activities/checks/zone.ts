@@ -1,5 +1,6 @@
 import type { KubernetesAccess } from '../cloud/kubernetes.ts';
 import { etcdOf, type EtcdAccess } from '../cloud/etcd.ts';
+import { backupChecks, type BackupAccess } from './backup.ts';
 import { etcdChecks } from './etcd.ts';
 import { etcdMemberChecks } from './etcd-members.ts';
 import { kubernetesChecks } from './kubernetes.ts';
@@ -12,10 +13,12 @@ export interface ZoneAccess {
   readonly etcd: EtcdAccess;
   /** The etcd of presence and services. */
   readonly discovery: EtcdAccess;
+  readonly backups: BackupAccess;
 }
 
 /** Checks that dial machines of a zone, and so run on its own worker. */
-export const createZoneChecks = ({ kubernetes, etcd, discovery }: ZoneAccess) => ({
+export const createZoneChecks = ({ kubernetes, etcd, discovery, backups }: ZoneAccess) => ({
+  ...backupChecks(etcd, backups),
   ...etcdChecks(etcd),
   ...etcdMemberChecks(etcdOf({ kubernetes: etcd, discovery })),
   ...kubernetesChecks(kubernetes),

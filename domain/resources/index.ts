@@ -3,6 +3,7 @@ import { authority } from './authority.ts';
 import { delegationSet } from './delegation-set.ts';
 import { disruptionBudget } from './disruption-budget.ts';
 import { dnsRecords } from './dns-records.ts';
+import { etcdBackup } from './etcd-backup.ts';
 import { elasticIp } from './elastic-ip.ts';
 import { elasticIpAssociation } from './elastic-ip-association.ts';
 import { etcdMember } from './etcd-member.ts';
@@ -68,6 +69,7 @@ export const resources = {
   'service-generation': serviceGeneration,
   'service-withdrawal': serviceWithdrawal,
   'service-shrink': serviceShrink,
+  'etcd-backup': etcdBackup,
 } as const;
 
 export type Kind = keyof typeof resources;

@@ -1,3 +1,4 @@
+import { backupsPrefix } from '../etcd/backup.ts';
 import { AUTHORITY_IDS } from '../pki/authorities.ts';
 import { ROLES, type MachineRole } from '../pki/facts.ts';
 import { output, type PlannedStep } from '../plan.ts';
@@ -23,7 +24,10 @@ export const accessSteps = (layout: ZoneLayout): PlannedStep[] =>
         name,
         role,
         summary: `creating IAM role ${name}`,
-        plan: { roleName: name, statements: [ownPrefix(layout)] },
+        plan: {
+          roleName: name,
+          statements: [ownPrefix(layout), ...(role === 'border' ? [backups(layout)] : [])],
+        },
       },
       {
         step: profileStep(role),
@@ -45,6 +49,15 @@ const ownPrefix = ({ facts, spec }: ZoneLayout): PlanOf<'role'>['statements'][nu
   Action: ['s3:GetObject', 's3:PutObject'],
   Resource: [
     `arn:${partitionOf(spec.region)}:s3:::${facts.bucket}/${facts.storePrefix}machines/\${aws:userid}/*`,
+  ],
+});
+
+/** The zone's worker on the border makes and proves backups. It cannot delete any, nor list what there is. */
+const backups = ({ facts, spec, zone }: ZoneLayout): PlanOf<'role'>['statements'][number] => ({
+  Effect: 'Allow',
+  Action: ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject', 's3:AbortMultipartUpload'],
+  Resource: [
+    `arn:${partitionOf(spec.region)}:s3:::${facts.bucket}/${backupsPrefix(zone, facts.storePrefix)}*`,
   ],
 });
 

@@ -18,6 +18,7 @@ const access = {
   kubernetes: { server: 'https://127.0.0.1:6443', ...files },
   etcd: { endpoints: ['https://127.0.0.1:2379'], ...files },
   discovery: { endpoints: ['https://127.0.0.1:2389'], ...files },
+  backups: { s3: clients.s3, scratch: { folder: '/nonexistent', etcd: 'etcd', etcdutl: 'etcdutl' } },
 };
 
 suite('registry of activities', () => {
