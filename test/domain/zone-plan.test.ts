@@ -172,15 +172,25 @@ test('a NAT gateway waits for the internet gateway', () => {
   assert.ok(dependenciesOf(stepOf(planOf(), 'network/nat-gateway-a')).includes('network/internet-gateway'));
 });
 
-test('a role opens the prefix of its own machine and nothing else', () => {
-  for (const { plan } of stepsOf(planOf({}, { storePrefix: 'a/' }), 'role')) {
-    assert.deepEqual(plan.statements, [
-      {
-        Effect: 'Allow',
-        Action: ['s3:GetObject', 's3:PutObject'],
-        Resource: ['arn:aws:s3:::prod-example-com-store/a/machines/${aws:userid}/*'],
-      },
-    ]);
+test('a role opens the prefix of its own machine, that of a border the backups too, and nothing else', () => {
+  for (const { plan, role } of stepsOf(planOf({}, { storePrefix: 'a/' }), 'role')) {
+    const [own, ...others] = plan.statements;
+    const backups = {
+      Effect: 'Allow',
+      Action: ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject', 's3:AbortMultipartUpload'],
+      Resource: ['arn:aws:s3:::prod-example-com-store/a/zones/zone03/backups/*'],
+    };
+    assert.deepEqual(others, role === 'border' ? [backups] : []);
+    assert.deepEqual(
+      [own],
+      [
+        {
+          Effect: 'Allow',
+          Action: ['s3:GetObject', 's3:PutObject'],
+          Resource: ['arn:aws:s3:::prod-example-com-store/a/machines/${aws:userid}/*'],
+        },
+      ],
+    );
   }
   const [china] = stepsOf(
     planOf({ region: 'cn-north-1', availabilityZones: ['a', 'b', 'c'].map((l) => `cn-north-1${l}`) }),

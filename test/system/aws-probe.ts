@@ -1,12 +1,18 @@
 /** Run where a machine is: tries calls with the credentials of its instance profile and prints what each came to. */
 import { DescribeInstancesCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { GetRoleCommand, IAMClient } from '@aws-sdk/client-iam';
-import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 
 interface Call {
   readonly name: string;
-  readonly service: 's3:get' | 's3:put' | 's3:list' | 'ec2' | 'iam';
+  readonly service: 's3:get' | 's3:put' | 's3:list' | 's3:delete' | 'ec2' | 'iam';
   readonly bucket?: string;
   /** `<own>` stands for the machine's own prefix. */
   readonly key?: string;
@@ -22,6 +28,8 @@ function send({ service, bucket, key = '' }: Call): Promise<unknown> {
       return s3.send(new GetObjectCommand(object));
     case 's3:put':
       return s3.send(new PutObjectCommand({ ...object, Body: 'of a test' }));
+    case 's3:delete':
+      return s3.send(new DeleteObjectCommand(object));
     case 's3:list':
       return s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: object.Key }));
     case 'ec2':
