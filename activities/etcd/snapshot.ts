@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { NotYet, ZonewrightError } from '../../domain/errors.ts';
 import type { SnapshotRecord, StateHash } from '../../domain/etcd/backup.ts';
-import { connectEtcd, openEtcd, type EtcdAccess } from '../cloud/etcd.ts';
+import { connectEtcd, dialMember, openEtcd, type EtcdAccess } from '../cloud/etcd.ts';
 import { hashAt, keysAt } from './state.ts';
 
 const NONCE_KEY = '/zonewright/backup';
@@ -64,28 +64,23 @@ type Looked =
   (SourceMember & { readonly leads: boolean }) | { readonly endpoint: string; readonly because: string };
 
 async function look(access: EtcdAccess, endpoint: string, revision: string): Promise<Looked> {
+  const said = await dialMember(access, endpoint);
+  if (said === undefined) return { endpoint, because: 'it does not answer' };
+  if (said.errors.length > 0) return { endpoint, because: said.errors.join(', ') };
+  if (said.isLearner) return { endpoint, because: 'it is a learner' };
+  if (said.leader === undefined) return { endpoint, because: 'it has no leader' };
   const client = connectEtcd(access, [endpoint]);
-  const unfit = (because: string): Looked => {
-    client.close();
-    return { endpoint, because };
-  };
   try {
-    const status = await client.maintenance.status();
-    const { header, leader, dbSize, version, errors, isLearner } = status as typeof status & {
-      readonly errors?: readonly string[];
-      readonly isLearner?: boolean;
-    };
-    if (errors !== undefined && errors.length > 0) return unfit(errors.join(', '));
-    if (isLearner === true) return unfit('it is a learner');
-    if (leader === '0') return unfit('it has no leader');
+    const { header, dbSize, version } = await client.maintenance.status();
     if (BigInt(header.revision) < BigInt(revision))
-      return unfit(`it is at revision ${header.revision}, before ${revision}`);
+      throw new Error(`it is at revision ${header.revision}, before ${revision}`);
     const { members } = await client.cluster.memberList({});
-    const member = members.find(({ ID }) => ID === header.member_id)?.name ?? '';
-    const source = { member, memberId: header.member_id, clusterId: header.cluster_id, version };
-    return { client, endpoint, source, dbBytes: Number(dbSize), leads: leader === header.member_id };
+    const member = members.find(({ ID }) => ID === said.id)?.name ?? '';
+    const source = { member, memberId: said.id, clusterId: header.cluster_id, version };
+    return { client, endpoint, source, dbBytes: Number(dbSize), leads: said.leader === said.id };
   } catch (error) {
-    return unfit((error as Error).message);
+    client.close();
+    return { endpoint, because: (error as Error).message };
   }
 }
 
