@@ -13,7 +13,7 @@ import { signCsr } from '../../activities/pki/sign-request.ts';
 import { obtain } from '../../sandbox/toolchain/index.ts';
 
 export interface ControlPlane {
-  readonly access: Pick<ZoneAccess, 'kubernetes' | 'etcd'>;
+  readonly access: Omit<ZoneAccess, 'backups'>;
   stop(): Promise<void>;
 }
 
