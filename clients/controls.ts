@@ -19,12 +19,12 @@ export interface Explained {
   readonly unpolled: readonly string[];
 }
 
-/** Why an operation waits, also while no worker runs; of one that has ended, how it ended. */
-export async function explainOperation(client: Client, id: string): Promise<Explained> {
-  const description = await describeWorkflow(client, id);
+/** Why an operation (or one run of it) waits, also while no worker runs; of one that has ended, how it ended. */
+export async function explainOperation(client: Client, id: string, runId?: string): Promise<Explained> {
+  const description = await describeWorkflow(client, id, runId);
   const open = description.status.name === 'RUNNING';
   const [answer, unpolled] = await Promise.all([
-    ask<Explanation>(client, id, 'explain'),
+    ask<Explanation>(client, 'explain', id, runId),
     open ? unpolledQueues(client, description) : [],
   ]);
   const explanation = answer ?? (description.memo?.['explain'] as Explanation | undefined);
@@ -35,7 +35,7 @@ export async function explainOperation(client: Client, id: string): Promise<Expl
     );
   }
   return {
-    explanation: open ? explanation : asEnded(explanation, await endedWith(client, id)),
+    explanation: open ? explanation : asEnded(explanation, await endedWith(client, id, runId)),
     from: answer === undefined ? 'memo' : 'operation',
     unpolled,
   };
@@ -50,13 +50,18 @@ function asEnded(said: Explanation, failure: OperationFailure | undefined): Expl
 }
 
 /** The steps of an operation; undefined while no worker answers. */
-export const progressOf = (client: Client, id: string): Promise<Progress | undefined> =>
-  ask<Progress>(client, id, 'progress');
+export const progressOf = (client: Client, id: string, runId?: string): Promise<Progress | undefined> =>
+  ask<Progress>(client, 'progress', id, runId);
 
-async function ask<T>(client: Client, id: string, query: string): Promise<T | undefined> {
+async function ask<T>(
+  client: Client,
+  query: string,
+  id: string,
+  runId: string | undefined,
+): Promise<T | undefined> {
   try {
     return await client.withDeadline(Date.now() + ANSWER_MS, () =>
-      client.workflow.getHandle(id).query<T>(query),
+      client.workflow.getHandle(id, runId).query<T>(query),
     );
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) throw error;

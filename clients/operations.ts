@@ -16,6 +16,8 @@ import { closedState, closedStatus } from './states.ts';
 export interface OperationSummary {
   readonly id: string;
   readonly runId: string;
+  /** Identity over all runs: the id and the beginning of its first run's id, as in tags and records. */
+  readonly operation: string;
   readonly type: string;
   readonly zone?: string;
   readonly actor?: string;
@@ -25,6 +27,8 @@ export interface OperationSummary {
   readonly endedAt?: string;
   /** What it said last while open: what it waits for or asks. */
   readonly headline?: string;
+  /** All that it said last. */
+  readonly said?: Explanation;
 }
 
 /** Who asks: `ZONEWRIGHT_ACTOR`, else the user on this computer. */
@@ -36,6 +40,8 @@ export interface Start {
   readonly input: Readonly<Record<string, unknown>>;
   /** `USE_EXISTING` where concurrent callers share one run; `FAIL` where a second one is refused. */
   readonly whenRunning: WorkflowIdConflictPolicy;
+  /** Id of the wish that starts it, kept in its memo: one that is delivered twice is recognised. */
+  readonly request?: string;
 }
 
 /**
@@ -52,6 +58,7 @@ export async function startOperation(client: Client, start: Start): Promise<Work
       // What the Temporal UI shows of it beside its history.
       staticSummary: operations[start.type].summary,
       staticDetails: detailsOf(start.input),
+      ...(start.request === undefined ? {} : { memo: { request: start.request } }),
       args: [start.input],
     });
   } catch (error) {
@@ -63,13 +70,18 @@ export async function startOperation(client: Client, start: Start): Promise<Work
 }
 
 /** Who asked and why, as Markdown. */
-const detailsOf = ({ actor: who, reason }: Start['input']): string =>
-  [`started by ${String(who)}`, reason ? `: ${String(reason)}` : ''].join('');
+const detailsOf = ({ actor: who, actorName, reason }: Start['input']): string =>
+  [
+    `started by ${actorName ? `${String(actorName)} (${String(who)})` : String(who)}`,
+    reason ? `: ${String(reason)}` : '',
+  ].join('');
 
 export interface OperationFilter {
   readonly zone?: string | undefined;
   readonly type?: string | undefined;
   readonly state?: string | undefined;
+  /** Those that have ended since then as well. */
+  readonly endedSince?: Date | undefined;
   /** Closed ones as well. */
   readonly all?: boolean | undefined;
   readonly limit: number;
@@ -81,7 +93,9 @@ export async function listOperations(client: Client, filter: OperationFilter): P
   if (filter.zone !== undefined) terms.push(`${SEARCH_ATTRIBUTES.zone} = ${quoted(filter.zone)}`);
   if (filter.type !== undefined) terms.push(`WorkflowType = ${quoted(filter.type)}`);
   if (filter.state !== undefined) terms.push(termOf(filter.state));
-  else if (filter.all !== true) terms.push("ExecutionStatus = 'Running'");
+  else if (filter.endedSince !== undefined) {
+    terms.push(`(ExecutionStatus = 'Running' OR CloseTime >= '${filter.endedSince.toISOString()}')`);
+  } else if (filter.all !== true) terms.push("ExecutionStatus = 'Running'");
   const found: OperationSummary[] = [];
   for await (const info of client.workflow.list({ query: terms.join(' AND '), pageSize: filter.limit })) {
     found.push(summaryOf(info));
@@ -105,7 +119,11 @@ type Facts = Pick<
   'workflowId' | 'runId' | 'type' | 'status' | 'searchAttributes' | 'startTime' | 'memo'
 > & {
   readonly closeTime?: Date | undefined;
+  readonly raw: { readonly firstRunId?: string | null; readonly workflowExecutionInfo?: FirstRun | null };
 };
+interface FirstRun {
+  readonly firstRunId?: string | null;
+}
 
 function summaryOf(info: Facts): OperationSummary {
   const attribute = (name: string): string | undefined => {
@@ -114,17 +132,20 @@ function summaryOf(info: Facts): OperationSummary {
   };
   const open = info.status.name === 'RUNNING';
   const said = info.memo?.['explain'] as Explanation | undefined;
+  const { raw } = info;
+  const firstRun = raw.firstRunId || raw.workflowExecutionInfo?.firstRunId || info.runId;
   const zone = attribute(SEARCH_ATTRIBUTES.zone);
   const by = attribute(SEARCH_ATTRIBUTES.actor);
   return {
     id: info.workflowId,
     runId: info.runId,
+    operation: `${info.workflowId}.${firstRun.slice(0, 8)}`,
     type: info.type,
     ...(zone === undefined ? {} : { zone }),
     ...(by === undefined ? {} : { actor: by }),
     state: open ? (attribute(SEARCH_ATTRIBUTES.state) ?? 'running') : closedState(info.status.name),
     startedAt: info.startTime.toISOString(),
-    ...(open && said !== undefined ? { headline: said.headline } : {}),
+    ...(open && said !== undefined ? { headline: said.headline, said } : {}),
     ...(info.closeTime === undefined ? {} : { endedAt: info.closeTime.toISOString() }),
   };
 }
@@ -135,9 +156,9 @@ export async function describeOperation(client: Client, id: string): Promise<Ope
 }
 
 /** What Temporal knows of it. @throws {ClientError} when there is no operation of this id */
-export async function describeWorkflow(client: Client, id: string) {
+export async function describeWorkflow(client: Client, id: string, runId?: string) {
   try {
-    return await client.workflow.getHandle(id).describe();
+    return await client.workflow.getHandle(id, runId).describe();
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     throw new ClientError(EXIT.usage, `Cannot find operation "${id}"`, {

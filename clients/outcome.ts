@@ -18,9 +18,13 @@ export function failureOf(error: WorkflowFailedError): OperationFailure {
 }
 
 /** Why an operation that has ended failed; undefined where it did not. */
-export async function endedWith(client: Client, id: string): Promise<OperationFailure | undefined> {
+export async function endedWith(
+  client: Client,
+  id: string,
+  runId?: string,
+): Promise<OperationFailure | undefined> {
   try {
-    await client.workflow.getHandle(id).result();
+    await client.workflow.getHandle(id, runId).result();
     return undefined;
   } catch (error) {
     if (error instanceof WorkflowFailedError) return failureOf(error);

@@ -49,7 +49,8 @@ async function show(session: Session, output: Output, id: string, options: ShowO
   return showKnown(session, output, operation);
 }
 
-async function showKnown({ client, context }: Session, output: Output, operation: OperationSummary) {
+async function showKnown({ client, context }: Session, output: Output, known: OperationSummary) {
+  const { said: _said, ...operation } = known;
   const { progressOf } = await import('../controls.ts');
   const { endedWith } = await import('../outcome.ts');
   const { id, endedAt } = operation;
@@ -140,6 +141,7 @@ export function summaryOfRecord(record: OperationRecord): OperationSummary {
   return {
     id,
     runId: operation.slice(id.length + 1),
+    operation,
     type,
     ...(input.zone === undefined ? {} : { zone: input.zone }),
     ...(input.actor === undefined ? {} : { actor: input.actor }),

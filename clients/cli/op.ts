@@ -57,7 +57,8 @@ function addListCommand(op: Command): void {
           shortened(one.headline ?? ''),
         ]);
         const head = ['id', 'type', 'zone', 'state', 'actor', 'started (UTC)', 'took', 'says'];
-        output.result({ operations }, rows.length > 0 ? table(head, rows) : 'No operation');
+        const documents = operations.map(({ said: _said, ...one }) => one);
+        output.result({ operations: documents }, rows.length > 0 ? table(head, rows) : 'No operation');
       }),
     );
 }
@@ -69,7 +70,7 @@ async function forgotten(
   known: readonly OperationSummary[],
   { zone, type, state, limit }: ListOptions,
 ): Promise<OperationSummary[]> {
-  const ids = new Set(known.map(({ id, runId }) => `${id}.${runId.slice(0, 8)}`));
+  const ids = new Set(known.map(({ operation }) => operation));
   const { withAws } = await import('../aws.ts');
   const { listRecords } = await import('../records.ts');
   const ask = withAws(context, (aws) => listRecords(aws, context.store.bucket, { limit }));

@@ -5,6 +5,7 @@ import { addContextCommands } from './context.ts';
 import { addImageCommands } from './image.ts';
 import { addOpCommands } from './op.ts';
 import { addSandboxCommands } from './sandbox.ts';
+import { addSlackCommands } from './slack.ts';
 import { addStartCommand } from './start.ts';
 import { addToolchainCommands } from './toolchain.ts';
 import { addZoneCommands } from './zone.ts';
@@ -14,6 +15,7 @@ const NOUNS = [
   addImageCommands,
   addZoneCommands,
   addOpCommands,
+  addSlackCommands,
   addContextCommands,
   addSandboxCommands,
   addToolchainCommands,

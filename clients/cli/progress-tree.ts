@@ -13,8 +13,8 @@ export const PLAIN: Colors = { green: String, red: String, yellow: String, dim: 
 
 export interface TreeOptions {
   readonly colors: Colors;
-  /** Now, milliseconds since the epoch: what runs is shown with its time so far. */
-  readonly now: number;
+  /** Now, milliseconds since the epoch: what runs is shown with its time so far; without it, with none. */
+  readonly now?: number;
   /** Lines that fit; finished groups are folded first, then what waits is left out. */
   readonly maxLines: number;
 }
@@ -94,12 +94,14 @@ function stateOf(steps: readonly StepView[]): StepView['state'] {
   return steps.some((step) => step.state === 'done') ? 'running' : 'waiting';
 }
 
-function spanOf(steps: readonly StepView[], now: number): string {
+function spanOf(steps: readonly StepView[], now: number | undefined): string {
+  const runs = steps.some(({ startedAt, endedAt }) => startedAt !== undefined && endedAt === undefined);
+  if (runs && now === undefined) return '';
   const starts = steps.flatMap(({ startedAt }) => (startedAt === undefined ? [] : [Date.parse(startedAt)]));
   if (starts.length === 0) return '';
   const ends = steps.map(({ startedAt, endedAt }) => {
     if (endedAt !== undefined) return Date.parse(endedAt);
-    return startedAt === undefined ? 0 : now;
+    return startedAt === undefined ? 0 : (now ?? 0);
   });
   return duration(Math.max(0, Math.max(...ends) - Math.min(...starts)));
 }

@@ -161,14 +161,20 @@ export class Frame {
 
   async startRaw(type: string, input: unknown, prepare?: (cloud: ToyCloud) => void): Promise<Run> {
     const workflowId = `${type}-${++this.#runs}`;
-    const cloud = new ToyCloud(() => this.env.currentTimeMs());
-    if (!this.env.supportsTimeSkipping) cloud.sweepAgainMs = 20;
-    prepare?.(cloud);
-    this.#clouds.set(workflowId, cloud);
+    const cloud = this.cloudFor(workflowId, prepare);
     const options = { taskQueue: QUEUES.aws, workflowId, args: [input] };
     const handle = await this.env.client.workflow.start(type, options);
     setImmediate(() => cloud.open()); // after what the test orders in the same breath
     return { handle, cloud, workflowId };
+  }
+
+  /** The cloud of an operation that somebody else starts. */
+  cloudFor(workflowId: string, prepare?: (cloud: ToyCloud) => void): ToyCloud {
+    const cloud = new ToyCloud(() => this.env.currentTimeMs());
+    if (!this.env.supportsTimeSkipping) cloud.sweepAgainMs = 20;
+    prepare?.(cloud);
+    this.#clouds.set(workflowId, cloud);
+    return cloud;
   }
 
   #activities(): Record<string, (input: unknown) => Promise<unknown>> {
