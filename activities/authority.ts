@@ -1,5 +1,10 @@
 import { parse } from '../domain/parse.ts';
-import { AUTHORITY_IDS, authorityProfile, type AuthorityId } from '../domain/pki/authorities.ts';
+import {
+  AUTHORITY_IDS,
+  authorityProfile,
+  SERVICE_ACCOUNT_KEY,
+  type AuthorityId,
+} from '../domain/pki/authorities.ts';
 import { ZonewrightError } from '../domain/errors.ts';
 import type { PlanOf, RefOf } from '../domain/resources/index.ts';
 import { authorityObjects, placeOf, readAuthority, sealedKeySchema } from './cloud/authority-store.ts';
@@ -104,8 +109,10 @@ const certificateIn = (text: string, plan: Plan): string =>
 function profileOf({ profile, zone }: Plan) {
   const isAuthority = (id: string): id is AuthorityId => (AUTHORITY_IDS as readonly string[]).includes(id);
   if (isAuthority(profile)) return authorityProfile(profile, zone);
+  if (profile === SERVICE_ACCOUNT_KEY.id)
+    return { ...authorityProfile('kubernetes', zone), commonName: SERVICE_ACCOUNT_KEY.id };
   throw new ZonewrightError(
     'CloudRefused',
-    `Cannot make authority "${profile}": expected one of ${AUTHORITY_IDS.join(', ')}`,
+    `Cannot make authority "${profile}": expected one of ${[...AUTHORITY_IDS, SERVICE_ACCOUNT_KEY.id].join(', ')}`,
   );
 }

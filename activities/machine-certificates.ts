@@ -5,7 +5,7 @@ import {
 } from '../domain/machine-config.ts';
 import { NotYet } from '../domain/errors.ts';
 import { parse } from '../domain/parse.ts';
-import { AUTHORITY_IDS } from '../domain/pki/authorities.ts';
+import { AUTHORITY_IDS, SERVICE_ACCOUNT_KEY } from '../domain/pki/authorities.ts';
 import { machineFactsSchema } from '../domain/pki/facts.ts';
 import { certificateProfiles, type CertificateProfile } from '../domain/pki/profiles.ts';
 import type { PlanOf, RefOf } from '../domain/resources/index.ts';
@@ -25,6 +25,7 @@ import { differences, leftoverOf } from './cloud/tags.ts';
 import type { Effect, EffectSettings } from './effect.ts';
 import { serialFor } from './pki/authority.ts';
 import { parseCertificate, type KeyPair } from './pki/certificate.ts';
+import { sealForMachine } from './pki/seal-for-machine.ts';
 import { signCsr } from './pki/sign-request.ts';
 import type { StoreSettings } from './store-document.ts';
 
@@ -70,6 +71,7 @@ export const machineCertificatesEffect = (
       authorities: Object.fromEntries(
         Object.entries(authorities).map(([id, { certificatePem }]) => [id, certificatePem]),
       ) as MachineCertificates['authorities'],
+      ...(await serviceAccountKey(clients, plan, requests, signal)),
     };
     await putObject(
       clients.s3,
@@ -115,6 +117,21 @@ const refOf = (plan: Plan, { certificates }: MachineCertificates): Ref => ({
 interface Request {
   readonly profile: CertificateProfile;
   readonly csr: StoredObject;
+}
+
+/** Directors sign service account tokens with one key; none of them could be the only one to have it. */
+async function serviceAccountKey(
+  clients: Pick<Clients, 's3' | 'kms'>,
+  plan: Plan,
+  requests: readonly Request[],
+  signal: AbortSignal,
+): Promise<Pick<MachineCertificates, 'serviceAccountKey'>> {
+  const { id, sealedFor } = SERVICE_ACCOUNT_KEY;
+  const request = requests.find(({ profile }) => profile.id === sealedFor);
+  if (plan.role !== 'director' || !request) return {};
+  const place = { bucket: plan.bucket, prefix: plan.authorities, profile: id };
+  const { keyPem } = await openAuthority(clients, place, signal);
+  return { serviceAccountKey: sealForMachine(request.csr.text, id, keyPem) };
 }
 
 /** @throws {NotYet} naming the requests that the machine has not put yet */

@@ -78,10 +78,21 @@ export function machineKeys(userId: string, storePrefix = '') {
   } as const;
 }
 
-/** What is put back for a machine: its certificates by profile, and those of the authorities. No keys. */
+const sealedForMachineSchema = z.strictObject({
+  /** AES key, wrapped by RSA-OAEP with SHA-256 for a key of the machine. */
+  wrappedKey: z.base64(),
+  nonce: z.base64(),
+  authTag: z.base64(),
+  ciphertext: z.base64(),
+});
+export type SealedForMachine = z.infer<typeof sealedForMachineSchema>;
+
+/** What is put back for a machine: its certificates by profile, and those of the authorities. No open keys. */
 export const machineCertificatesSchema = z.strictObject({
   certificates: z.record(z.string(), z.string()),
   authorities: z.record(z.enum(AUTHORITY_IDS), z.string()),
+  /** For directors: the private key that signs service account tokens. */
+  serviceAccountKey: sealedForMachineSchema.optional(),
 });
 export type MachineCertificates = z.infer<typeof machineCertificatesSchema>;
 

@@ -24,7 +24,7 @@ export interface SigningRequest {
 export function signCsr({ csrPem, profile, authority, notBefore, serial }: SigningRequest): string {
   existingPair(`authority of "${profile.id}"`, authority.certificatePem, authority.keyPem);
   const issuer = forge.pki.certificateFromPem(authority.certificatePem);
-  const publicKey = publicKeyOf(csrPem, profile.id);
+  const publicKey = requestedKey(csrPem, profile.id);
   return signCertificate(
     {
       subject: profile,
@@ -53,7 +53,11 @@ export function signCsr({ csrPem, profile, authority, notBefore, serial }: Signi
   );
 }
 
-function publicKeyOf(csrPem: string, profileId: string): forge.pki.rsa.PublicKey {
+/** The public key of a request, as PEM; the request is checked as it is before signing. */
+export const publicKeyOf = (csrPem: string, profileId: string): string =>
+  forge.pki.publicKeyToPem(requestedKey(csrPem, profileId));
+
+function requestedKey(csrPem: string, profileId: string): forge.pki.rsa.PublicKey {
   let request: forge.pki.CertificateSigningRequest;
   try {
     request = forge.pki.certificationRequestFromPem(csrPem);

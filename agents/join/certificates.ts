@@ -2,6 +2,7 @@ import { machineCertificatesSchema, type MachineCertificates } from '../../domai
 import { authorityProfile, authorityProfiles, SERVICE_ACCOUNT_KEY } from '../../domain/pki/authorities.ts';
 import type { CertificateProfile } from '../../domain/pki/profiles.ts';
 import type { MachineFiles } from '../host/files.ts';
+import { openSealed } from '../host/open-sealed.ts';
 import { certificateFits, ensureKey, publicHalf, signingRequest } from '../host/key-pairs.ts';
 import type { MachineStore } from '../host/store.ts';
 
@@ -28,9 +29,22 @@ export async function ensureKeys(
   return missing;
 }
 
-/** The pair that signs service account tokens: made on the first director, its public half published. */
-export async function ensureServiceAccountKey(files: MachineFiles, store: MachineStore): Promise<void> {
-  const { path, owner } = SERVICE_ACCOUNT_KEY;
+/**
+ * The pair that signs service account tokens: opened from what came with the certificates, its public half published.
+ * In a zone whose authorities do not keep it, which has one director, that makes it.
+ */
+export async function ensureServiceAccountKey(
+  files: MachineFiles,
+  store: MachineStore,
+  sealedFor: CertificateProfile,
+): Promise<void> {
+  const { id, path, owner } = SERVICE_ACCOUNT_KEY;
+  if (files.read(`${path}.key`) === undefined) {
+    const sealed = (await readCertificates(store))?.serviceAccountKey;
+    const opener = files.read(`${sealedFor.path}.key`) ?? '';
+    if (sealed)
+      files.write({ path: `${path}.key`, text: openSealed(sealed, id, opener), mode: 0o600, owner });
+  }
   const publicKey = publicHalf(await ensureKey(files, path, owner));
   files.write({ path: `${path}.pub`, text: publicKey });
   await store.put(store.keys.serviceAccountPublicKey, publicKey);

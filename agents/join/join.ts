@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MACHINE_CONFIG_PATH, machineConfigSchema, type MachineConfig } from '../../domain/machine-config.ts';
 import { parse } from '../../domain/parse.ts';
-import { authorityProfile } from '../../domain/pki/authorities.ts';
+import { authorityProfile, SERVICE_ACCOUNT_KEY } from '../../domain/pki/authorities.ts';
 import { nodeName } from '../../domain/pki/facts.ts';
 import { certificateProfiles } from '../../domain/pki/profiles.ts';
 import { configFiles } from '../configs/index.ts';
@@ -49,8 +49,10 @@ export async function joinZone(machine: JoinMachine): Promise<void> {
   await report.enter('hostname');
   setHostname(files, nodeName({ instanceId: facts.instanceId, role: config.role }), facts.privateIp);
   const certificatesChanged = await obtainCertificates(machine, config, facts, store);
-  await report.enter('configuration');
   const profiles = profilesOf(config, facts);
+  const opener = profiles.find(({ id }) => id === SERVICE_ACCOUNT_KEY.sealedFor);
+  if (opener) await ensureServiceAccountKey(files, store, opener);
+  await report.enter('configuration');
   const changed = configFiles({ config, facts, profiles, read: (path) => files.read(path) }).map((file) =>
     files.write(file),
   );
@@ -79,7 +81,6 @@ async function obtainCertificates(
 ): Promise<boolean> {
   await report.enter('keys');
   const missing = await ensureKeys(files, config.domain, profilesOf(config, facts));
-  if (config.role === 'director') await ensureServiceAccountKey(files, store);
   if (missing.length === 0) return false;
   await report.enter('requests');
   await putRequests(store, missing);

@@ -12,11 +12,13 @@ export const AUTHORITY_IDS = ['kubernetes', 'etcd', 'front-proxy'] as const;
 export type AuthorityId = (typeof AUTHORITY_IDS)[number];
 
 /**
- * Key pair that signs service account tokens. It is no authority: the first director makes it, keeps the private
- * half and publishes the public one to its prefix of the zone store.
+ * Key pair that signs service account tokens. It signs no certificate, but is kept as authorities are: each director
+ * gets the same one, sealed for its own key, so that all take each other's tokens whoever of them goes.
  */
 export const SERVICE_ACCOUNT_KEY = {
   id: 'service-account',
+  /** Profile of the certificate to whose key it is sealed. */
+  sealedFor: 'apiserver',
   path: '/etc/kubernetes/pki/service-account',
   owner: 'kube',
 } as const;

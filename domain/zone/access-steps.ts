@@ -1,5 +1,5 @@
 import { backupsPrefix } from '../etcd/backup.ts';
-import { AUTHORITY_IDS } from '../pki/authorities.ts';
+import { AUTHORITY_IDS, SERVICE_ACCOUNT_KEY } from '../pki/authorities.ts';
 import { ROLES, type MachineRole } from '../pki/facts.ts';
 import { output, type PlannedStep } from '../plan.ts';
 import type { PlanOf } from '../resources/index.ts';
@@ -66,11 +66,12 @@ export const partitionOf = (region: string): string =>
   region.startsWith('cn-') ? 'aws-cn' : region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
 
 export const authoritySteps = (layout: ZoneLayout): PlannedStep[] =>
-  AUTHORITY_IDS.map((id) => ({
+  [...AUTHORITY_IDS, SERVICE_ACCOUNT_KEY.id].map((id) => ({
     step: authorityStep(id),
     kind: 'authority',
     name: `${layout.domain}-${id}`,
-    summary: `making the ${id} authority`,
+    summary:
+      id === SERVICE_ACCOUNT_KEY.id ? 'making the key of service accounts' : `making the ${id} authority`,
     plan: {
       bucket: layout.facts.bucket,
       prefix: authoritiesFolder(layout),

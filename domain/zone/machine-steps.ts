@@ -1,5 +1,5 @@
 import type { MachineConfigInput } from '../machine-config.ts';
-import { AUTHORITY_IDS } from '../pki/authorities.ts';
+import { AUTHORITY_IDS, SERVICE_ACCOUNT_KEY } from '../pki/authorities.ts';
 import { nodeName, type MachineRole } from '../pki/facts.ts';
 import { output, type Output, type PlannedStep } from '../plan.ts';
 import { authoritiesFolder, authorityStep, profileStep, roleStep } from './access-steps.ts';
@@ -103,6 +103,7 @@ const certificates = (layout: ZoneLayout, machine: MachinePlan): PlannedStep => 
   },
   after: [
     ...AUTHORITY_IDS.map(authorityStep),
+    ...(machine.role === 'director' ? [authorityStep(SERVICE_ACCOUNT_KEY.id)] : []),
     // A border reaches the store, where its requests go, by its Elastic IP only.
     ...(machine.role === 'border' ? [elasticIpStep(machine.name)] : []),
   ],

@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { after, before, suite, test } from 'node:test';
 import forge from 'node-forge';
+import { signingRequest as requestOf } from '../../agents/host/key-pairs.ts';
+import { openSealed } from '../../agents/host/open-sealed.ts';
 import { authorityEffect } from '../../activities/authority.ts';
 import { bakeChecks } from '../../activities/checks/bake.ts';
 import { storeChecks } from '../../activities/checks/store.ts';
@@ -11,6 +13,7 @@ import { stepToken } from '../../activities/effect.ts';
 import { machineCertificatesEffect } from '../../activities/machine-certificates.ts';
 import { storeDocumentEffect } from '../../activities/store-document.ts';
 import { machineCertificatesSchema, machineKeys } from '../../domain/machine-config.ts';
+import { AUTHORITY_IDS, SERVICE_ACCOUNT_KEY } from '../../domain/pki/authorities.ts';
 import { profileIds } from '../../domain/pki/profiles.ts';
 import { ownerTags, type Owner } from '../../domain/resources/resource.ts';
 import { startCloud, type Cloud } from './emulator.ts';
@@ -162,6 +165,45 @@ suite('effects of the zone store', () => {
       await effect.create(plan, contextOf(input.owner, 3)).catch((e: Error) => e.name),
       'NotYet',
     );
+  });
+
+  test('a director gets the key of service accounts with its certificates, sealed for itself', async () => {
+    const authorities = effectRunner('authority', authorityEffect(cloud.clients, { bucket }));
+    const [prefix, domain] = ['zones/zone08/pki', 'zone08.prod.example.com'];
+    for (const profile of [...AUTHORITY_IDS, SERVICE_ACCOUNT_KEY.id])
+      await authorities.create({
+        owner: someOwner(`pki/${profile}`),
+        plan: { bucket, prefix, profile, zone: domain },
+      });
+    const effect = machineCertificatesEffect(cloud.clients, { bucket, pollMs: SETTINGS.pollMs });
+    const certificates = effectRunner('machine-certificates', effect);
+    const opened: string[] = [];
+    for (const [slot, instanceId] of ['i-0123456789abcdef1', 'i-0123456789abcdef2'].entries()) {
+      const facts = {
+        ...{ domain, role: 'director' as const, slot, instanceId },
+        ...{ privateIp: `172.16.0.${70 + slot}`, serviceCidr: '10.96.0.0/16' },
+      };
+      const plan = {
+        ...{ bucket, storePrefix: '', authorities: prefix, roleId: 'AROADIRECTOR' },
+        ...{ instanceId, role: 'director' as const, facts },
+      };
+      const keys = machineKeys(`AROADIRECTOR:${instanceId}`);
+      const { privateKey } = generateKeyPairSync('rsa', {
+        modulusLength: 2048,
+        publicKeyEncoding: { type: 'spki', format: 'pem' },
+        privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+      });
+      for (const id of profileIds('director')) await put(keys.request(id), requestOf(privateKey, id));
+      const { id } = await certificates.create({ owner: someOwner(`certificates-${slot}`), plan });
+      const { Body } = await cloud.clients.s3.send(new GetObjectCommand({ Bucket: bucket, Key: id }));
+      const text = (await Body?.transformToString()) ?? '';
+      assert.ok(!text.includes('PRIVATE KEY'));
+      const { serviceAccountKey } = machineCertificatesSchema.parse(JSON.parse(text));
+      assert.ok(serviceAccountKey);
+      opened.push(openSealed(serviceAccountKey, SERVICE_ACCOUNT_KEY.id, privateKey));
+    }
+    assert.match(opened[0] ?? '', /BEGIN PRIVATE KEY/);
+    assert.equal(opened[0], opened[1]);
   });
 
   const checks = () => storeChecks(cloud.clients, { bucket, pollMs: 10 });
