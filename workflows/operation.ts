@@ -37,6 +37,8 @@ export interface WaitOptions {
   /** How long one attempt may take; a minute without it. */
   readonly attemptMs?: number;
   readonly zone?: string;
+  /** In the Temporal UI; "waiting for <what>" without it. */
+  readonly summary?: string;
 }
 
 export interface FailedEnd {
@@ -164,16 +166,11 @@ async function waitOnce<N extends CheckName>(
   account: Account,
   name: N,
   args: CheckInput<N>,
-  { what, giveUpMs, progressMs, attemptMs, zone }: WaitOptions,
+  { what, giveUpMs, progressMs, attemptMs, zone, summary = `waiting for ${what}` }: WaitOptions,
 ): Promise<CheckResult<N>> {
   const until = new Date(Date.now() + giveUpMs).toISOString();
   return account.during({ what, until, then: 'a person decides, or the default is taken' }, async () => {
-    const waiting = activity(
-      name,
-      args,
-      { ...wait(giveUpMs, attemptMs), summary: `waiting for ${what}` },
-      zone,
-    );
+    const waiting = activity(name, args, { ...wait(giveUpMs, attemptMs), summary }, zone);
     if (progressMs === undefined) return waiting;
     const slow = new CancellationScope();
     let late = 0;

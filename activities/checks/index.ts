@@ -8,6 +8,7 @@ import { imageChecks } from './images.ts';
 import { instanceChecks } from './instances.ts';
 import type { CheckSettings } from './settings.ts';
 import { manifestChecks } from './manifests.ts';
+import { servicesRecordChecks } from './services-record.ts';
 import { storeChecks } from './store.ts';
 import { sweepChecks } from './sweep.ts';
 
@@ -20,6 +21,7 @@ export const createChecks = (clients: Clients, effects: Partial<Effects>, settin
   ...imageChecks(clients),
   ...instanceChecks(clients, settings),
   ...manifestChecks(clients),
+  ...servicesRecordChecks(clients),
   ...storeChecks(clients, settings),
   ...sweepChecks(effects, settings),
 });

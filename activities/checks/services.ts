@@ -8,7 +8,7 @@ import { settleBudget } from '../disruption-budget.ts';
 import { asActivity } from '../failures.ts';
 import type { ServicesAccess } from '../services/access.ts';
 import { askInstance } from '../services/ask-instance.ts';
-import { behind, readRouting, undrained, type Routing } from '../services/routing.ts';
+import { behind, readRouting, undrained, writeDefinition, type Routing } from '../services/routing.ts';
 import { changeSet, connectCluster, listPods, listSets, readSet, type Pod } from '../services/sets.ts';
 import { orNoObject } from '../cloud/kubernetes-errors.ts';
 
@@ -185,6 +185,23 @@ export const serviceChecks = (access: ServicesAccess) => {
           );
       },
     ),
+
+    /** Lets routers forget a service, whatever is announced of it. */
+    'service.undefine': asActivity('undefine a service', ({ service }: { readonly service: string }) =>
+      writeDefinition(access.discovery, service, undefined),
+    ),
+
+    /** Stops all instances of a service that no router knows. */
+    'service.stop': asActivity('stop a service', async ({ service }: { readonly service: string }) => {
+      const { hosts } = await readRouting(access.discovery, service);
+      if (hosts.size > 0)
+        throw new ZonewrightError(
+          'GateFailed',
+          `Cannot stop "${service}": ${hosts.size} instances are routed`,
+        );
+      for (const { name, replicas } of await listSets(cluster(), service))
+        if (replicas > 0) await changeSet(cluster(), name, { replicas: 0 });
+    }),
 
     /** Takes the empty StatefulSet of stopped instances away, and lets the budget be what it shall be from now on. */
     'service.settle': asActivity(

@@ -70,7 +70,10 @@ export function planRoll(request: RollRequest): RollPlan {
   const shape = shapeOf(spec);
   const count = countOf(spec, eligible);
   const version = versionOf(shape);
-  const old = running.filter((one) => one.count > 0).toSorted((a, b) => a.first - b.first);
+  const old = running
+    .filter((one) => one.count > 0)
+    .map(({ generation, version: of, first, count: n }) => ({ generation, version: of, first, count: n }))
+    .toSorted((a, b) => a.first - b.first);
   const [only, ...others] = old;
   if (only && others.length === 0 && only.version === version && only.count === count) {
     throw new ZonewrightError(
@@ -85,7 +88,7 @@ export function planRoll(request: RollRequest): RollPlan {
     first: highest(running) + 1,
     count,
   };
-  const after = Math.min(spec.min_available ?? count, count);
+  const after = budgetOf(spec, count);
   const had = old.reduce((sum, one) => sum + one.count, 0);
   const plan = {
     zone,
@@ -96,7 +99,7 @@ export function planRoll(request: RollRequest): RollPlan {
     next,
     batches: batchesOf(count, options.batch),
     budget: { during: old.length === 0 ? after : Math.min(after, had), after },
-    definition: named(definitionOf(spec, shape), request),
+    definition: definitionIn(service, spec, request.domain),
     ...(definedAs === undefined ? {} : { definedAs }),
     drainSeconds: spec.drain_seconds,
     options,
@@ -108,11 +111,16 @@ export function planRoll(request: RollRequest): RollPlan {
 export const highest = (running: readonly Pick<Generation, 'first' | 'count'>[]): number =>
   Math.max(0, ...running.map(({ first, count }) => first + count - 1));
 
+/** Announced instances that evictions must leave. */
+export const budgetOf = ({ min_available: wanted }: ServiceSpec, count: number): number =>
+  Math.min(wanted ?? count, count);
+
 /** A service is known by its own name in any case; others are host names. */
-const named = (definition: ServiceDefinition, { service, domain }: RollRequest): ServiceDefinition => ({
-  ...definition,
-  publicNames: definition.publicNames.filter((name) => name !== service).map((name) => `${name}.${domain}`),
-});
+export function definitionIn(service: string, spec: ServiceSpec, domain: string): ServiceDefinition {
+  const definition = definitionOf(spec, shapeOf(spec));
+  const others = definition.publicNames.filter((name) => name !== service);
+  return { ...definition, publicNames: others.map((name) => `${name}.${domain}`) };
+}
 
 function refuseNothing({ service, spec, eligible }: RollRequest): void {
   if (spec.containers.length === 0) {

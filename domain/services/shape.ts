@@ -7,7 +7,7 @@ import { words } from './words.ts';
 export interface ServiceDefinition {
   readonly scheme: 'http' | 'tcp';
   /** Port of the border, of TCP services that are published. */
-  readonly hostPort?: number;
+  readonly hostPort?: number | undefined;
   /** `<name>.<domain>` and `/<name>`; none where it is not published. */
   readonly publicNames: readonly string[];
   readonly port: number;
