@@ -1,6 +1,7 @@
 /** Talking to an operation: why it waits, how far it is, and telling it what to do. */
 import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
-import type { Client } from '@temporalio/client';
+import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
 import type { Explanation, Progress } from '../domain/explain.ts';
 import { ClientError, EXIT } from './errors.ts';
 import { actor, describeWorkflow } from './operations.ts';
@@ -35,10 +36,25 @@ export async function explainOperation(client: Client, id: string, runId?: strin
     );
   }
   return {
-    explanation: open ? explanation : asEnded(explanation, await endedWith(client, id, runId)),
+    explanation: open
+      ? withProgress(explanation, description)
+      : asEnded(explanation, await endedWith(client, id, runId)),
     from: answer === undefined ? 'memo' : 'operation',
     unpolled,
   };
+}
+
+/** Activities that take long say in their heartbeats how far they are: `{progress}`. */
+function withProgress(
+  explanation: Explanation,
+  { raw }: Pick<WorkflowExecutionDescription, 'raw'>,
+): Explanation {
+  const progress = (raw.pendingActivities ?? []).flatMap(({ heartbeatDetails }) => {
+    const [details] = heartbeatDetails?.payloads ?? [];
+    const said = details && defaultPayloadConverter.fromPayload<{ progress?: unknown } | null>(details);
+    return typeof said?.progress === 'string' ? [said.progress] : [];
+  });
+  return progress.length === 0 ? explanation : { ...explanation, progress };
 }
 
 /** One that was terminated had no time to say so itself. */

@@ -54,6 +54,8 @@ export interface Explanation {
   readonly state: OperationState;
   readonly headline: string;
   readonly waits: readonly Wait[];
+  /** How far what it waits for says that it is; only a client that asks Temporal learns that. */
+  readonly progress?: readonly string[];
   readonly question?: Question;
   readonly paused?: {
     readonly by: string;

@@ -2,10 +2,12 @@
 import { Command } from 'commander';
 import { addCompletionCommand } from './completion.ts';
 import { addContextCommands } from './context.ts';
+import { addEtcdCommands } from './etcd.ts';
 import { addImageCommands } from './image.ts';
 import { addOpCommands } from './op.ts';
 import { addSandboxCommands } from './sandbox.ts';
 import { addSlackCommands } from './slack.ts';
+import { addScheduleCommands } from './schedule.ts';
 import { addStartCommand } from './start.ts';
 import { addToolchainCommands } from './toolchain.ts';
 import { addZoneCommands } from './zone.ts';
@@ -14,8 +16,10 @@ const NOUNS = [
   addStartCommand,
   addImageCommands,
   addZoneCommands,
+  addEtcdCommands,
   addOpCommands,
   addSlackCommands,
+  addScheduleCommands,
   addContextCommands,
   addSandboxCommands,
   addToolchainCommands,

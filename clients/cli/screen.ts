@@ -23,11 +23,15 @@ export const stderrColors = (): Colors =>
   process.stderr.isTTY && !process.env['NO_COLOR'] ? createColors(true) : PLAIN;
 
 /** What an operation waits for or asks, as lines; `when` says how a deadline is written. */
-export function waitLines({ operation, waits, question, paused }: Explanation, when = atUtc): string[] {
+export function waitLines(
+  { operation, waits, progress = [], question, paused }: Explanation,
+  when = atUtc,
+): string[] {
   const lines = waits.map(
     ({ what, since, until, then }) =>
       `waits for ${what} since ${moment(since)}${until ? `, until ${when(until)}` : ''}${then ? `; then ${then}` : ''}`,
   );
+  lines.push(...progress);
   if (paused)
     lines.push(
       `paused by ${pausedBy(paused)} at ${moment(paused.since)}${paused.reason ? `: ${paused.reason}` : ''}`,

@@ -85,22 +85,8 @@ const summary = (manifest: ZoneManifest) => {
   };
 };
 
-/** @throws {ClientError} when there is no such zone, or none any more */
-async function findZone(zone: string): Promise<ZoneManifest> {
-  const { loadContext } = await import('../contexts.ts');
-  const { withAws } = await import('../aws.ts');
-  const { listManifests } = await import('../zones/manifests.ts');
-  const context = loadContext();
-  const manifests = await withAws(context, (aws) => listManifests(aws, context.store.bucket));
-  const found = manifests.find((one) => one.zone === zone || one.domain === zone);
-  if (found !== undefined) return found;
-  const known = manifests.filter(({ state }) => state !== 'destroyed').map((one) => one.zone);
-  throw new ClientError(EXIT.usage, `Cannot find zone "${zone}" in "${context.environment.domain}"`, {
-    expectation: known.length > 0 ? `one of ${known.join(', ')}` : 'a zone that exists; there is none yet',
-  });
-}
-
 async function show(output: Output, zone: string): Promise<void> {
+  const { findZone } = await import('../zones/find-zone.ts');
   const manifest = await findZone(zone);
   const rows = manifest.made.map(({ step, kind, ref }) => [step, kind, ref.id]);
   const { domain, state, region, accountId, imageId, operation = '', createdAt, updatedAt } = manifest;
@@ -123,6 +109,7 @@ interface DestroyOptions extends StartOptions {
 
 async function destroy(output: Output, name: string, options: DestroyOptions): Promise<ExitCode> {
   const { destroyHash, planDestroy } = await import('../../domain/zone/destroy.ts');
+  const { findZone } = await import('../zones/find-zone.ts');
   const manifest = await findZone(name);
   if (manifest.state === 'destroyed') {
     throw new ClientError(EXIT.refused, `Cannot destroy zone "${manifest.domain}": it is destroyed already`);

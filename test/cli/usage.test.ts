@@ -8,7 +8,17 @@ import { freshPerson, zonewright } from './cli.ts';
 test('help lists the nouns and ends with 0', async () => {
   const { code, stdout } = await zonewright(['--help']);
   assert.equal(code, 0);
-  for (const noun of ['context', 'sandbox', 'toolchain', 'image', 'zone', 'op', 'completion']) {
+  for (const noun of [
+    'context',
+    'sandbox',
+    'toolchain',
+    'image',
+    'zone',
+    'etcd',
+    'op',
+    'schedule',
+    'completion',
+  ]) {
     assert.match(stdout, new RegExp(`^  ${noun}\\b`, 'm'));
   }
 });
