@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { addressesOf, choosePorts, reserveIndex } from './addresses.ts';
+import { raiseKernelLimits } from './kernel-limits.ts';
 import {
   type FrontSettings,
   frontSettingsPath,
@@ -17,6 +18,7 @@ const LOOPBACK = '127.0.0.1';
 
 /** Writes down all that is chosen, before the first process starts. */
 export async function prepare(home: string, basePort?: number): Promise<void> {
+  raiseKernelLimits();
   const index = await reserveIndex(home);
   const addresses = addressesOf(index);
   const ports = await choosePorts(['aws', 'temporal', 'temporalUi', 'moto', 's3'], index, basePort);
