@@ -1,6 +1,7 @@
 import { activitiesOf } from './activities-of.ts';
 import { etcdOf } from './cloud/etcd.ts';
 import { createZoneChecks, type ZoneAccess } from './checks/zone.ts';
+import { discoveryMemberEffect } from './discovery-member.ts';
 import { etcdMemberEffect } from './etcd-member.ts';
 import { etcdVoterEffect } from './etcd-voter.ts';
 import { disruptionBudgetEffect } from './disruption-budget.ts';
@@ -25,6 +26,7 @@ export const createZoneEffects = (
 ): ZoneEffects => {
   const clusters = etcdOf({ kubernetes: etcd, discovery });
   return {
+    'discovery-member': discoveryMemberEffect(discovery),
     node: nodeEffect(kubernetes, settings),
     'node-admission': nodeAdmissionEffect(kubernetes, settings),
     'node-cordon': nodeCordonEffect(kubernetes, settings),

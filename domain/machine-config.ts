@@ -44,6 +44,14 @@ export const machineConfigSchema = z.strictObject({
       /** Client URLs of all members. */
       endpoints: z.array(z.url()).min(1),
     }),
+    /** The etcd of presence and services, beside that of Kubernetes; ports 2389 and 2390. */
+    discovery: z.strictObject({
+      initialCluster: z.string().min(1),
+      initialState: z.enum(['new', 'existing']).default('new'),
+      token: z.string().min(1),
+      /** Client URLs of all slots, whether a director lives there or not. */
+      endpoints: z.array(z.url()).min(1),
+    }),
     dnsIp: z.ipv4(),
     versions: z.record(z.string(), z.string()).default({}),
   }),

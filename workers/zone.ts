@@ -39,8 +39,8 @@ const access = {
   kubernetes: { server: cluster.apiEndpoint, caFile: caFile('kubernetes'), ...pair('operator') },
   etcd: { endpoints: cluster.etcd.endpoints, caFile: caFile('etcd'), ...pair('etcd-client') },
   discovery: {
-    endpoints: cluster.etcd.endpoints.map((endpoint) => endpoint.replace(/:2379$/, ':2389')),
-    caFile: `${PKI}/discovery-ca.crt`,
+    endpoints: cluster.discovery.endpoints,
+    caFile: caFile('discovery'),
     ...pair('discovery-operator'),
   },
   backups: { s3, scratch },

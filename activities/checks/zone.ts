@@ -3,6 +3,7 @@ import { etcdOf, type EtcdAccess } from '../cloud/etcd.ts';
 import { backupChecks, type BackupAccess } from './backup.ts';
 import { etcdChecks } from './etcd.ts';
 import { etcdMemberChecks } from './etcd-members.ts';
+import { discoveryChecks } from './discovery.ts';
 import { kubernetesChecks } from './kubernetes.ts';
 import { nodeChecks } from './nodes.ts';
 import { podChecks } from './pods.ts';
@@ -11,7 +12,7 @@ import { serviceChecks } from './services.ts';
 export interface ZoneAccess {
   readonly kubernetes: KubernetesAccess;
   readonly etcd: EtcdAccess;
-  /** The etcd of presence and services. */
+  /** The etcd of presence and services, as its root. */
   readonly discovery: EtcdAccess;
   readonly backups: BackupAccess;
 }
@@ -19,6 +20,7 @@ export interface ZoneAccess {
 /** Checks that dial machines of a zone, and so run on its own worker. */
 export const createZoneChecks = ({ kubernetes, etcd, discovery, backups }: ZoneAccess) => ({
   ...backupChecks(etcd, backups),
+  ...discoveryChecks(discovery),
   ...etcdChecks(etcd),
   ...etcdMemberChecks(etcdOf({ kubernetes: etcd, discovery })),
   ...kubernetesChecks(kubernetes),

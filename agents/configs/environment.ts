@@ -29,6 +29,9 @@ export const clusterEnvironment = ({ zone, environment, role, slot, cluster }: M
     ZW_ETCD_INITIAL_CLUSTER: cluster.etcd.initialCluster,
     ZW_ETCD_INITIAL_STATE: cluster.etcd.initialState,
     ZW_ETCD_TOKEN: cluster.etcd.token,
+    ZW_DISCOVERY_INITIAL_CLUSTER: cluster.discovery.initialCluster,
+    ZW_DISCOVERY_INITIAL_STATE: cluster.discovery.initialState,
+    ZW_DISCOVERY_TOKEN: cluster.discovery.token,
   });
 
 /** How Kubernetes knows that a Node is this instance, and not one that had its name before. */

@@ -17,6 +17,8 @@ export function unitsOf({
         'kube-controller-manager.service',
         'kube-scheduler.service',
         'zonewright-bootstrap.service',
+        'etcd-discovery.service',
+        'zonewright-discovery-users.service',
       ];
     case 'worker':
       return [
@@ -25,9 +27,15 @@ export function unitsOf({
         'zonewright-images.service',
         'kubelet.service',
         'kube-proxy.service',
+        'zonewright-presence.service',
       ];
     case 'border':
-      return [...proxy, ...(zoneWorker ? ['zonewright-zone-worker.service'] : [])];
+      return [
+        ...proxy,
+        'zonewright-border-agent.service',
+        'zonewright-haproxy.service',
+        ...(zoneWorker ? ['zonewright-zone-worker.service'] : []),
+      ];
   }
 }
 

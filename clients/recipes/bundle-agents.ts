@@ -19,6 +19,8 @@ const ROOT = join(import.meta.dirname, '../..');
 export const AGENTS: Readonly<Record<string, string>> = {
   join: 'agents/join.ts',
   'zone-worker': 'workers/zone-main.ts',
+  presence: 'agents/presence.ts',
+  border: 'agents/border.ts',
 };
 
 const PROTOCOL = 'etcd-protocol';

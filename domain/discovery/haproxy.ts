@@ -41,7 +41,7 @@ const global = ({ statsSocket }: RouterSettings): string => `\
   log stderr format raw daemon notice
   stats socket ${statsSocket} mode 660 level admin expose-fd listeners
   hard-stop-after 12h
-  maxconn 10000
+  maxconn 8000
 `;
 
 /**
@@ -105,9 +105,9 @@ function httpFrontend(
     ...byPublicName,
     ...byLabel,
     ...byPath,
+    `http-request return status 404 content-type text/plain string "no such service" if ${unless} !{ var(txn.path) -m found }`,
     'use_backend service_%[var(txn.service)] if { var(txn.service) -m found }',
     'use_backend service_%[var(txn.path)] if { var(txn.path) -m found }',
-    'http-request return status 404 content-type text/plain string "no such service\\n"',
   ]);
 }
 
@@ -132,7 +132,7 @@ const backend = (name: string, view: ServiceView): string =>
   section(`backend service_${name}`, [
     `mode ${view.scheme}`,
     `balance ${view.scheme === 'tcp' ? 'leastconn' : 'roundrobin'}`,
-    ...numbersOf(view).map((number) => `server ${name}@${number} ${view.hosts[number]}`),
+    ...numbersOf(view).map((number) => `server ${name}.${number} ${view.hosts[number]}`),
   ]);
 
 const section = (head: string, lines: readonly string[]): string =>

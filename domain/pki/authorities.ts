@@ -8,7 +8,7 @@ export interface AuthorityProfile {
   readonly path: string;
 }
 
-export const AUTHORITY_IDS = ['kubernetes', 'etcd', 'front-proxy'] as const;
+export const AUTHORITY_IDS = ['kubernetes', 'etcd', 'front-proxy', 'discovery'] as const;
 export type AuthorityId = (typeof AUTHORITY_IDS)[number];
 
 /**
@@ -27,6 +27,7 @@ const PATHS: Readonly<Record<AuthorityId, string>> = {
   kubernetes: '/etc/kubernetes/pki/ca.crt',
   etcd: '/etc/etcd/pki/ca.crt',
   'front-proxy': '/etc/kubernetes/pki/front-proxy-ca.crt',
+  discovery: '/etc/zonewright/pki/discovery-ca.crt',
 };
 
 /** @param zoneDomain domain of the zone, e.g. `zone03.prod.example.com`; tells the authorities of zones apart */

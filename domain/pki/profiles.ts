@@ -1,3 +1,4 @@
+import { nodeUser, projectorUser, ROOT_USER, routerUser } from '../discovery/access.ts';
 import type { AuthorityId } from './authorities.ts';
 import { addressInRange, nodeName, type MachineFacts, type MachineRole } from './facts.ts';
 
@@ -25,6 +26,7 @@ type Draft = Pick<CertificateProfile, 'authority' | 'commonName' | 'usages' | 'p
 const YEAR = 365;
 const KUBERNETES = '/etc/kubernetes/pki';
 const ETCD = '/etc/etcd/pki';
+const PKI = '/etc/zonewright/pki';
 
 /** Bound to `cluster-admin` by the first director; the zone worker on the border is its member. */
 export const OPERATORS_GROUP = 'zonewright:operators';
@@ -45,9 +47,17 @@ const IDS = {
     'controller-manager',
     'scheduler',
     'bootstrap-admin',
+    'discovery-server',
+    'discovery-peer',
   ],
-  worker: ['kubelet-client', 'kubelet-server', 'kube-proxy'],
-  border: ['operator', 'operator-etcd-client'],
+  worker: ['kubelet-client', 'kubelet-server', 'kube-proxy', 'discovery-node'],
+  border: [
+    'operator',
+    'operator-etcd-client',
+    'discovery-operator',
+    'discovery-projector',
+    'discovery-router',
+  ],
 } as const satisfies Record<MachineRole, readonly string[]>;
 
 /** Ids of the certificates that a machine of this role holds. */
@@ -75,6 +85,7 @@ const clientOf = (authority: AuthorityId, commonName: string, path: string, owne
 function directorDrafts(facts: MachineFacts): Readonly<Record<string, Draft>> {
   const here = { dnsNames: [nodeName(facts), 'localhost'], ipAddresses: [facts.privateIp, '127.0.0.1'] };
   const etcd = { authority: 'etcd', commonName: nodeName(facts), ...here, owner: 'etcd' } as const;
+  const discovery = { ...etcd, authority: 'discovery', owner: 'etcd-discovery' } as const;
   return {
     // etcd's own gRPC gateway dials itself with the serving certificate, so it is a client's too.
     'etcd-server': { ...etcd, usages: ['server', 'client'], path: `${ETCD}/server` },
@@ -110,6 +121,9 @@ function directorDrafts(facts: MachineFacts): Readonly<Record<string, Draft>> {
       lifetimeDays: 1,
       neededUntil: BOOTSTRAPPED_PATH,
     },
+    // No user of the discovery etcd: it is believed only until users are.
+    'discovery-server': { ...discovery, usages: ['server', 'client'], path: `${PKI}/discovery-server` },
+    'discovery-peer': { ...discovery, usages: ['server', 'client'], path: `${PKI}/discovery-peer` },
   };
 }
 
@@ -153,16 +167,31 @@ function workerDrafts(facts: MachineFacts): Readonly<Record<string, Draft>> {
       owner: 'root',
     },
     'kube-proxy': clientOf('kubernetes', 'system:kube-proxy', `${KUBERNETES}/kube-proxy`, 'root'),
+    'discovery-node': clientOf('discovery', nodeUser(name).name, `${PKI}/discovery-node`, 'root'),
   };
 }
 
 function borderDrafts(facts: MachineFacts): Readonly<Record<string, Draft>> {
   const name = `zonewright:border:${facts.instanceId}`;
+  const agent = 'zonewright-router';
   return {
     operator: {
-      ...clientOf('kubernetes', name, '/etc/zonewright/pki/operator', 'zonewright'),
+      ...clientOf('kubernetes', name, `${PKI}/operator`, 'zonewright'),
       organization: OPERATORS_GROUP,
     },
-    'operator-etcd-client': clientOf('etcd', name, '/etc/zonewright/pki/etcd-client', 'zonewright'),
+    'operator-etcd-client': clientOf('etcd', name, `${PKI}/etcd-client`, 'zonewright'),
+    'discovery-operator': clientOf('discovery', ROOT_USER, `${PKI}/discovery-operator`, 'zonewright'),
+    'discovery-projector': clientOf(
+      'discovery',
+      projectorUser(facts.instanceId).name,
+      `${PKI}/discovery-projector`,
+      agent,
+    ),
+    'discovery-router': clientOf(
+      'discovery',
+      routerUser(facts.instanceId).name,
+      `${PKI}/discovery-router`,
+      agent,
+    ),
   };
 }

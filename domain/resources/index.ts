@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { authority } from './authority.ts';
 import { delegationSet } from './delegation-set.ts';
+import { discoveryMember } from './discovery-member.ts';
 import { disruptionBudget } from './disruption-budget.ts';
 import { dnsRecords } from './dns-records.ts';
 import { etcdBackup } from './etcd-backup.ts';
@@ -58,6 +59,7 @@ export const resources = {
   'machine-certificates': machineCertificates,
   'store-document': storeDocument,
   node: node,
+  'discovery-member': discoveryMember,
   'node-admission': nodeAdmission,
   'node-cordon': nodeCordon,
   'node-withdrawal': nodeWithdrawal,
@@ -81,6 +83,7 @@ export const kinds = Object.keys(resources) as Kind[];
 export const PKI_KINDS = ['authority', 'machine-certificates'] as const satisfies readonly Kind[];
 /** Kinds whose activities dial a machine, and so run on the zone's own worker. */
 export const ZONE_KINDS = [
+  'discovery-member',
   'node',
   'node-admission',
   'node-cordon',

@@ -34,6 +34,13 @@ export function machineConfig(layout: ZoneLayout, machine: MachinePlan): Machine
         token: domain,
         endpoints: directorAddresses(addresses).map(etcdEndpoint),
       },
+      discovery: {
+        initialCluster: directors
+          .map((director) => `${memberName(director.slot)}=https://${director.privateIp}:2390`)
+          .join(','),
+        token: `${domain}-discovery`,
+        endpoints: directorAddresses(addresses).map((address) => `https://${address}:2389`),
+      },
       dnsIp: addresses.dnsServiceIp,
       versions: { kubernetes: spec.kubernetes.version, ...companionsOf(spec.kubernetes.version) },
     },

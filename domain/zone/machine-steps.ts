@@ -24,6 +24,7 @@ export const certificatesStep = (machine: string): string => `machines/${machine
 export const admissionStep = (machine: string): string => `machines/${machine}/admission`;
 /** The Node object of a machine that joins later; what a zone is created with is undone as a whole. */
 export const nodeStep = (machine: string): string => `machines/${machine}/node`;
+export const discoveryStep = (machine: string): string => `machines/${machine}/discovery`;
 const elasticIpStep = (machine: string): string => `machines/${machine}/elastic-ip`;
 const podRouteStep = (machine: string, table: string): string => `machines/${machine}/pod-route-${table}`;
 
@@ -34,6 +35,7 @@ export const machineSteps = (layout: ZoneLayout, userDataOf: UserDataOf): Planne
     ...(machine.role === 'border' ? [elasticIp(layout, machine)] : []),
     certificates(layout, machine),
     ...podRoutes(layout, machine),
+    ...(machine.role === 'director' ? [] : [discovery(layout, machine)]),
     ...(machine.role === 'worker' ? [admission(layout, machine)] : []),
   ]);
 
@@ -127,6 +129,27 @@ const podRoutes = (layout: ZoneLayout, machine: MachinePlan): PlannedStep[] => {
   }));
 };
 
+/** Lets a machine's agents into the discovery etcd: a worker's to announce its pods, a border's to route to them. */
+const discovery = (layout: ZoneLayout, machine: MachinePlan): PlannedStep => ({
+  step: discoveryStep(machine.name),
+  kind: 'discovery-member',
+  name: nameOf(layout, machine),
+  role: machine.role,
+  summary: `letting ${machine.name} into discovery`,
+  plan: {
+    machine: machine.name,
+    instanceId: output(instanceStep(machine.name)),
+    ...(machine.podCidr === undefined ? {} : { podCidr: machine.podCidr }),
+  },
+  after: controlPlane(layout),
+});
+
+/** What the zone's worker on the border needs to reach the directors. */
+const controlPlane = (layout: ZoneLayout): string[] =>
+  (['border', 'director'] as const)
+    .flatMap((role) => machinesOf(layout, role))
+    .map(({ name }) => certificatesStep(name));
+
 /** A node takes work once its pods can be reached, and the zone's worker on the border can say so to the API server. */
 const admission = (layout: ZoneLayout, machine: MachinePlan): PlannedStep => ({
   step: admissionStep(machine.name),
@@ -142,9 +165,8 @@ const admission = (layout: ZoneLayout, machine: MachinePlan): PlannedStep => ({
   after: [
     ...ROUTE_TABLES.map((table) => podRouteStep(machine.name, table)),
     certificatesStep(machine.name),
-    ...(['border', 'director'] as const)
-      .flatMap((role) => machinesOf(layout, role))
-      .map(({ name }) => certificatesStep(name)),
+    discoveryStep(machine.name),
+    ...controlPlane(layout),
   ],
 });
 

@@ -13,6 +13,8 @@ export const rulesStep = (role: MachineRole): string => `network/security-group-
 const API = 6443;
 const ETCD_CLIENT = 2379;
 const ETCD_PEER = 2380;
+const DISCOVERY_CLIENT = 2389;
+const DISCOVERY_PEER = 2390;
 const KUBELET = 10_250;
 const SSH = 22;
 
@@ -97,6 +99,7 @@ function borderRules(layout: ZoneLayout): Rules {
       ...([80, 443].includes(temporal) ? [] : [tcp(temporal, WORLD, 'Temporal')]),
       tcp(API, group('director'), 'API server'),
       tcp(ETCD_CLIENT, group('director'), 'health of etcd'),
+      tcp(DISCOVERY_CLIENT, group('director'), 'discovery'),
       tcp(KUBELET, group('worker'), 'kubelet'),
       everything(pods(layout), 'pods'),
       ...(throughBorder(layout)
@@ -115,6 +118,8 @@ function directorRules(layout: ZoneLayout): Rules {
   const members = [
     tcp(ETCD_CLIENT, group('director'), 'etcd clients'),
     tcp(ETCD_PEER, group('director'), 'etcd peers'),
+    tcp(DISCOVERY_CLIENT, group('director'), 'discovery'),
+    tcp(DISCOVERY_PEER, group('director'), 'discovery peers'),
     tcp(API, group('director'), 'API server'),
   ];
   return {
@@ -125,6 +130,8 @@ function directorRules(layout: ZoneLayout): Rules {
       // Pods keep their own address on the way, which no security group is known for.
       tcp(API, pods(layout), 'API server, from pods'),
       tcp(ETCD_CLIENT, group('border'), 'health of etcd'),
+      tcp(DISCOVERY_CLIENT, group('border'), 'discovery: services'),
+      tcp(DISCOVERY_CLIENT, group('worker'), 'discovery: presence'),
       ...(throughBorder(layout) ? [tcp(SSH, group('border'), 'ssh')] : []),
     ],
     egress: [
@@ -149,6 +156,7 @@ function workerRules(layout: ZoneLayout): Rules {
       ...COMMON,
       ...names(group('border')),
       tcp(API, group('director'), 'API server'),
+      tcp(DISCOVERY_CLIENT, group('director'), 'discovery'),
       everything(group('worker'), 'nodes'),
       everything(pods(layout), 'pods'),
     ],

@@ -116,7 +116,7 @@ suite('effects of the zone store', () => {
   test('a machine gets its certificates once all its requests are there, the same in every attempt', async () => {
     const authorities = effectRunner('authority', authorityEffect(cloud.clients, { bucket }));
     const prefix = 'zones/zone06/pki';
-    for (const profile of ['kubernetes', 'etcd', 'front-proxy']) {
+    for (const profile of AUTHORITY_IDS) {
       const plan = { bucket, prefix, profile, zone: 'zone06.prod.example.com' };
       await authorities.create({ owner: someOwner(`pki/${profile}`), plan });
     }

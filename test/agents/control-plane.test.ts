@@ -43,7 +43,7 @@ if (process.env['ZONEWRIGHT_TEST_INSIDE'] === undefined) {
       },
     );
     assert.equal(status, 0, stdout);
-    assert.match(stdout, /pass 6/);
+    assert.match(stdout, /pass 7/);
   });
 } else {
   insideNamespace();
@@ -78,11 +78,24 @@ function insideNamespace(): void {
   const here = (word: string): string => {
     const program = /^\/usr\/local\/bin\/(.+)$/.exec(word)?.[1];
     if (program !== undefined) return tools[program] ?? program;
+    const script = /^\/usr\/local\/lib\/zonewright\/([\w-]+)$/.exec(word)?.[1];
+    if (script !== undefined) return scriptHere(script);
     return word.replace(
       /^(--[\w-]+=)?(\/(etc|var)\/)/,
       (_, flag = '', path = '') => `${flag}${machine.root}${path}`,
     );
   };
+
+  /** A script of the image, with its paths as they are here. */
+  function scriptHere(name: string): string {
+    const text = readFileSync(join(import.meta.dirname, '../../examples/images/zone/files', name), 'utf8');
+    const path = join(machine.root, name);
+    const moved = text
+      .replaceAll(/\/usr\/local\/bin\/(\S+)/g, (_, program: string) => here(`/usr/local/bin/${program}`))
+      .replaceAll('=/etc/', `=${at('/etc/')}`);
+    writeFileSync(path, moved, { mode: 0o755 });
+    return path;
+  }
 
   let stopping = false;
 
@@ -94,11 +107,15 @@ function insideNamespace(): void {
     );
     const [command = '', ...args] = unitCommand(unit, variables).map(here);
     const log = openSync(join(machine.root, `${unit}.log`), 'a');
-    const child = spawn(command, args, { stdio: ['ignore', log, log] });
+    const child = spawn(command, args, {
+      env: { ...process.env, ...variables },
+      stdio: ['ignore', log, log],
+    });
     closeSync(log);
     running.set(unit, child);
     child.once('exit', () => {
-      if (!stopping && /^Restart=always$/m.test(unitText(unit))) setTimeout(() => startUnit(unit), 1000);
+      const again = /^Restart=(.*)$/m.exec(unitText(unit))?.[1];
+      if (!stopping && (again === 'always' || child.exitCode !== 0)) setTimeout(() => startUnit(unit), 1000);
     });
   }
 
@@ -117,17 +134,27 @@ function insideNamespace(): void {
       bound ||= kubectlAs('/etc/kubernetes/bootstrap.kubeconfig', 'apply', '-f', bootstrap).status === 0;
       return units.map((unit) => {
         if (unit === 'zonewright-bootstrap.service') return bound ? 'active' : 'activating';
-        return running.get(unit)?.exitCode === null ? 'active' : 'failed';
+        const code = running.get(unit)?.exitCode;
+        const isOneshot = /^Type=oneshot$/m.test(unitText(unit));
+        return code === (isOneshot ? 0 : null) ? 'active' : 'failed';
       });
     },
   };
 
   before(async () => {
     // Kubeconfigs and certificates name paths of the machine; here they are found below the temporary root.
-    const names = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubectl'] as const;
+    const names = [
+      'etcd',
+      'etcdctl',
+      'kube-apiserver',
+      'kube-controller-manager',
+      'kube-scheduler',
+      'kubectl',
+    ] as const;
     tools = await obtainAll(names);
     authorities = await makeAuthorities();
-    mkdirSync(join(machine.root, 'var/lib/etcd'), { recursive: true });
+    for (const name of ['etcd', 'etcd-discovery'])
+      mkdirSync(join(machine.root, 'var/lib', name), { recursive: true });
   });
   after(async () => {
     // Clients first: the other order hangs.
@@ -256,10 +283,34 @@ function insideNamespace(): void {
     );
   });
 
+  test('discovery knows users only, and the machine’s own certificate is none', () => {
+    for (const state of ['new', 'existing']) {
+      const env = { ...process.env, ZW_DISCOVERY_INITIAL_STATE: state };
+      const { status, stderr } = spawnSync(scriptHere('enable-discovery-users'), { encoding: 'utf8', env });
+      assert.deepEqual([state, status, stderr], [state, 0, '']);
+    }
+    const pair = at('/etc/zonewright/pki/discovery-server');
+    const files = [`--cacert=${at('/etc/zonewright/pki/discovery-ca.crt')}`, `--cert=${pair}.crt`];
+    const etcdctl = (...args: string[]) =>
+      spawnSync(
+        tools['etcdctl'] ?? '',
+        [`--endpoints=https://${PRIVATE_IP}:2389`, ...files, `--key=${pair}.key`, ...args],
+        { encoding: 'utf8' },
+      ).stderr;
+    for (const command of [
+      ['get', '/x'],
+      ['put', '/services/web/scheme', 'http'],
+      ['user', 'list'],
+      ['auth', 'disable'],
+    ])
+      assert.match(etcdctl(...command), /permission denied|user name not found/, command.join(' '));
+  });
+
   test('openssl finds every served certificate right', () => {
     const names = [
       [`${PRIVATE_IP}:6443`, '/etc/kubernetes/pki/ca.crt', 'kubernetes.default.svc'],
       [`${PRIVATE_IP}:2379`, '/etc/etcd/pki/ca.crt', 'i-0123456789abcdef0.director.zone.local'],
+      [`${PRIVATE_IP}:2389`, '/etc/zonewright/pki/discovery-ca.crt', 'localhost'],
     ] as const;
     for (const [address, ca, name] of names) {
       const { stderr } = spawnSync(

@@ -10,6 +10,7 @@ import { readNodeFacts } from '../../agents/host/metadata.ts';
 import { openMachineStore } from '../../agents/host/store.ts';
 import type { Systemd } from '../../agents/host/systemd.ts';
 import { machineKeys, phaseReportSchema } from '../../domain/machine-config.ts';
+import { profileIds } from '../../domain/pki/profiles.ts';
 import {
   BUCKET,
   openMetadata,
@@ -30,7 +31,7 @@ import {
 
 const USER_ID = 'AROAEXAMPLE:i-0123456789abcdef0';
 const keys = machineKeys(USER_ID, 'stores/');
-const PROFILES = ['operator', 'operator-etcd-client'];
+const PROFILES = profileIds('border');
 const config = { ...machineConfig('border'), region: REGION, bucket: BUCKET, storePrefix: 'stores/' };
 let store: TestStore;
 let metadata: StandIn;
@@ -94,7 +95,8 @@ async function sign(): Promise<void> {
 }
 
 const report = async () => phaseReportSchema.parse(JSON.parse(await store.get(keys.phase)));
-const UNITS = 'zonewright-api-proxy.service zonewright-zone-worker.service';
+const UNITS =
+  'zonewright-api-proxy.service zonewright-border-agent.service zonewright-haproxy.service zonewright-zone-worker.service';
 
 test('a border joins; a second boot keeps what is there and asks for nothing', async () => {
   await joinSigned();

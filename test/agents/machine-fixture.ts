@@ -39,6 +39,11 @@ export const machineConfig = (role: MachineRole, directorIp = '172.16.0.70'): Ma
       token: 'zone03',
       endpoints: [`https://${directorIp}:2379`],
     },
+    discovery: {
+      initialCluster: `director-0=https://${directorIp}:2390`,
+      token: 'zone03-discovery',
+      endpoints: [`https://${directorIp}:2389`],
+    },
     dnsIp: '10.96.0.10',
     versions: { kubernetes: '1.36.3' },
   },
@@ -72,7 +77,9 @@ export function makeRoot(config: MachineConfigInput): {
     mkdirSync(join(root, folder), { recursive: true });
   }
   const ids = `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`;
-  const users = ['root', 'etcd', 'kube', 'zonewright'].map((name) => `${name}:x:${ids}::/:/bin/sh\n`);
+  const users = ['root', 'etcd', 'etcd-discovery', 'kube', 'zonewright', 'zonewright-router'].map(
+    (name) => `${name}:x:${ids}::/:/bin/sh\n`,
+  );
   writeFileSync(join(root, 'etc/passwd'), users.join(''));
   writeFileSync(join(root, 'etc/hosts'), '127.0.0.1 localhost\n');
   writeFileSync(join(root, 'etc/zonewright/machine.json'), JSON.stringify(config));
