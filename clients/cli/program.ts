@@ -6,6 +6,7 @@ import { addEtcdCommands } from './etcd.ts';
 import { addImageCommands } from './image.ts';
 import { addOpCommands } from './op.ts';
 import { addSandboxCommands } from './sandbox.ts';
+import { addServiceCommands } from './service.ts';
 import { addSlackCommands } from './slack.ts';
 import { addScheduleCommands } from './schedule.ts';
 import { addStartCommand } from './start.ts';
@@ -17,6 +18,7 @@ const NOUNS = [
   addImageCommands,
   addZoneCommands,
   addEtcdCommands,
+  addServiceCommands,
   addOpCommands,
   addSlackCommands,
   addScheduleCommands,

@@ -1,9 +1,9 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
 import { InvalidInput } from '../../domain/errors.ts';
 import { parse } from '../../domain/parse.ts';
 import { zoneSpecSchema, type ZoneSpec } from '../../domain/zone/spec.ts';
+import { readYamlFile } from '../yaml-file.ts';
 
 export interface ReadZoneSpec {
   readonly spec: ZoneSpec;
@@ -17,7 +17,7 @@ export interface ReadZoneSpec {
  * @throws {InvalidInput} naming file, path, value and what was expected
  */
 export async function readZoneSpec(path: string): Promise<ReadZoneSpec> {
-  const spec = parse(zoneSpecSchema, parseYaml(await readText(path), path), path);
+  const spec = parse(zoneSpecSchema, await readYamlFile(path, 'the zone specification'), path);
   const { recipe } = spec.image;
   if (recipe === undefined) return { spec };
   const recipeFolder = resolve(dirname(path), recipe);
@@ -33,43 +33,6 @@ export async function readZoneSpec(path: string): Promise<ReadZoneSpec> {
   }
   return { spec, recipeFolder };
 }
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    const expected = MISSING[(cause as NodeJS.ErrnoException).code ?? ''] ?? 'a file that can be read';
-    throw new InvalidInput('the zone specification', [{ path: 'file', value: path, expected }], { cause });
-  }
-}
-
-const MISSING: Readonly<Record<string, string>> = {
-  ENOENT: 'a file that exists',
-  EISDIR: 'a file, not a folder',
-  EACCES: 'a file that you may read',
-};
-
-/** YAML 1.2, so that "no" is text; duplicate keys and what cannot be read are refused with their lines. */
-function parseYaml(text: string, path: string): unknown {
-  const document = parseDocument(text);
-  const [error] = document.errors;
-  if (!error) return document.toJS() as unknown;
-  const line = error.linePos?.[0].line ?? 1;
-  throw new InvalidInput(
-    path,
-    [
-      {
-        path: `line ${line}`,
-        value: text.split('\n')[line - 1]?.trim() ?? '',
-        expected: yamlExpectation(error.code),
-      },
-    ],
-    { cause: error },
-  );
-}
-
-const yamlExpectation = (code: string): string =>
-  code === 'DUPLICATE_KEY' ? 'each key once' : `YAML (${code.toLowerCase().replaceAll('_', ' ')})`;
 
 const isFile = (path: string): Promise<boolean> =>
   stat(path).then(
