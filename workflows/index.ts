@@ -8,3 +8,4 @@ export { destroyZone as DestroyZone } from './destroy-zone.ts';
 export { nodeJoin as NodeJoin } from './node-join.ts';
 export { nodeRemove as NodeRemove } from './node-remove.ts';
 export { rollingServiceUpdate as RollingServiceUpdate } from './rolling-service-update.ts';
+export { lookAtNode as LookAtNode } from './look-at-node.ts';

@@ -4,6 +4,7 @@ import { addCompletionCommand } from './completion.ts';
 import { addContextCommands } from './context.ts';
 import { addEtcdCommands } from './etcd.ts';
 import { addImageCommands } from './image.ts';
+import { addNodeCommands } from './node.ts';
 import { addOpCommands } from './op.ts';
 import { addSandboxCommands } from './sandbox.ts';
 import { addServiceCommands } from './service.ts';
@@ -19,6 +20,7 @@ const NOUNS = [
   addZoneCommands,
   addEtcdCommands,
   addServiceCommands,
+  addNodeCommands,
   addOpCommands,
   addSlackCommands,
   addScheduleCommands,
