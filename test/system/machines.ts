@@ -1,5 +1,10 @@
 /** What the tests do inside machines of a zone, as its own root could. */
-import { EC2Client, DescribeInstancesCommand, RebootInstancesCommand } from '@aws-sdk/client-ec2';
+import {
+  EC2Client,
+  DescribeInstancesCommand,
+  RebootInstancesCommand,
+  StopInstancesCommand,
+} from '@aws-sdk/client-ec2';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadContext } from '../../clients/contexts.ts';
@@ -44,6 +49,10 @@ export async function machinesOf(zone: string): Promise<Map<string, Machine>> {
 
 export const reboot = (machines: readonly Machine[]): Promise<unknown> =>
   withEc2((ec2) => ec2.send(new RebootInstancesCommand({ InstanceIds: machines.map(({ id }) => id) })));
+
+/** As if its cable were pulled: nobody is told anything. */
+export const powerCut = ({ id }: Machine): Promise<unknown> =>
+  withEc2((ec2) => ec2.send(new StopInstancesCommand({ InstanceIds: [id], Force: true })));
 
 async function withEc2<T>(body: (ec2: EC2Client) => Promise<T>): Promise<T> {
   const ec2 = new EC2Client(loadContext('sandbox').aws);
