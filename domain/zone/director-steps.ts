@@ -1,12 +1,9 @@
-import { peerUrl, type EtcdCluster } from '../etcd/clusters.ts';
+import { ETCD_CLUSTERS, peerUrl, type EtcdCluster } from '../etcd/clusters.ts';
 import { memberName, type MachineConfigInput } from '../machine-config.ts';
 import type { PlannedStep } from '../plan.ts';
 import type { MemberOf } from '../resources/etcd-member.ts';
 import { machinesOf, type MachinePlan, type ZoneLayout } from './layout.ts';
 import { certificatesStep, instanceStep } from './machine-steps.ts';
-
-/** Clusters that every director is a member of. */
-export const DIRECTOR_CLUSTERS = ['kubernetes'] as const satisfies readonly EtcdCluster[];
 
 export const memberStep = (machine: string, cluster: EtcdCluster): string =>
   `machines/${machine}/etcd-member-${cluster}`;
@@ -17,7 +14,7 @@ type Director = Pick<MachinePlan, 'slot' | 'privateIp'>;
 
 /** The members that a director is: one of each cluster. */
 export const membersOf = ({ slot, privateIp }: Director): MemberOf[] =>
-  DIRECTOR_CLUSTERS.map((cluster) => ({
+  ETCD_CLUSTERS.map((cluster) => ({
     cluster,
     name: memberName(slot),
     peerUrl: peerUrl(cluster, privateIp),
@@ -26,7 +23,11 @@ export const membersOf = ({ slot, privateIp }: Director): MemberOf[] =>
 /** A director that joins finds a cluster: its etcd waits to be let in rather than making one of its own. */
 export const joiningConfig = (config: MachineConfigInput): MachineConfigInput => ({
   ...config,
-  cluster: { ...config.cluster, etcd: { ...config.cluster.etcd, initialState: 'existing' } },
+  cluster: {
+    ...config.cluster,
+    etcd: { ...config.cluster.etcd, initialState: 'existing' },
+    discovery: { ...config.cluster.discovery, initialState: 'existing' },
+  },
 });
 
 /**
@@ -58,7 +59,7 @@ export function withMembers(
       after: [memberStep(name, member.cluster), certificatesStep(name)],
     },
   ]);
-  const places = DIRECTOR_CLUSTERS.map((cluster) => memberStep(name, cluster));
+  const places = ETCD_CLUSTERS.map((cluster) => memberStep(name, cluster));
   const waits = (step: PlannedStep): PlannedStep =>
     step.step === instanceStep(name) ? { ...step, after: [...(step.after ?? []), ...places] } : step;
   return [...steps.map(waits), ...members];
