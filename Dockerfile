@@ -1,5 +1,5 @@
-# Workers of zonewright. What they connect to is in the context that is mounted below ZONEWRIGHT_HOME.
-FROM node:24.21.0-bookworm-slim
+# Workers and Slack bot of zonewright, and its sandbox. What they connect to is in the context that is mounted below ZONEWRIGHT_HOME.
+FROM node:24.21.0-bookworm-slim AS workers
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # The image brings Node itself; the packaged one is for checkouts.
@@ -10,3 +10,10 @@ RUN node workers/bundle.ts
 USER node
 ENTRYPOINT ["node"]
 CMD ["workers/main.ts"]
+
+# What the sandbox makes machines and networks with; the rest of its toolchain it obtains itself when it first starts.
+FROM workers AS sandbox
+USER root
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates e2fsprogs iproute2 kmod mmdebstrap \
+    nftables procps python3-venv systemd-container util-linux && rm -rf /var/lib/apt/lists/*
+CMD ["clients/cli/main.ts", "sandbox", "up", "--foreground"]

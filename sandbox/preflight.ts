@@ -6,7 +6,7 @@ import { SandboxError } from './errors.ts';
 
 const GIB = 2 ** 30;
 const NEEDED_GIB = 3;
-const ELSEWHERE = 'run "docker compose up" or use real accounts instead';
+const ELSEWHERE = 'run "docker compose up sandbox-ui" or use real accounts instead';
 
 export interface Computer {
   readonly platform: string;

@@ -11,11 +11,13 @@ export function addSandboxCommands(program: Command): void {
   sandbox
     .command('up')
     .option('--base-port <port>', 'first of consecutive ports to use, instead of free ones', portNumber)
+    .option('--foreground', 'stay until it is ended by a signal, and take the sandbox down then')
     .description('start it; returns when everything answers')
     .action(
-      verb(async (output, { basePort }: { basePort?: number }) => {
+      verb(async (output, { basePort, foreground }: { basePort?: number; foreground?: boolean }) => {
         await bringUp(output, basePort);
         await printStatus(output);
+        if (foreground === true) await untilEnded();
       }),
     );
 
@@ -52,6 +54,7 @@ export async function bringUp(output: Output, basePort?: number): Promise<void> 
   const interrupted = new AbortController();
   const stop = (): void => interrupted.abort();
   process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
   try {
     await up({
       signal: interrupted.signal,
@@ -63,7 +66,18 @@ export async function bringUp(output: Output, basePort?: number): Promise<void> 
     });
   } finally {
     process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
   }
+}
+
+async function untilEnded(): Promise<void> {
+  const { down } = await import('../../sandbox/down.ts');
+  const ended = Promise.withResolvers<void>();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve());
+  const alive = setInterval(() => undefined, 60_000);
+  await ended.promise;
+  clearInterval(alive);
+  await down();
 }
 
 async function printStatus(output: Output): Promise<void> {

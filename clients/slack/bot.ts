@@ -1,30 +1,19 @@
 /** The Slack bot: takes what Slack delivers, answers whoever asked, and keeps the board. */
 import { App, HTTPReceiver, LogLevel, SocketModeReceiver, webApi } from '@slack/bolt';
-import type {
-  BlockAction,
-  ButtonAction,
-  Receiver,
-  SlackCommandMiddlewareArgs,
-  SlackActionMiddlewareArgs,
-  SlackViewMiddlewareArgs,
-  ViewSubmitAction,
-} from '@slack/bolt';
+import type { Receiver } from '@slack/bolt';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Session } from '../cli/connect.ts';
 import { ClientError, EXIT } from '../errors.ts';
 import { Board } from './board.ts';
 import type { BoardOptions } from './board.ts';
-import { CONTROL_ACTION, wishSchema } from './buttons.ts';
 import { Channel, retryAfter } from './channel.ts';
 import { COMMANDS } from './commands.ts';
 import type { StartCommand } from './commands.ts';
+import { installHandlers } from './handlers.ts';
 import { slackLogger } from './log.ts';
-import { carriedBy, REASON_VIEW, reasonModal, reasonOf } from './modal.ts';
-import { Once } from './once.ts';
 import { Permissions } from './permissions.ts';
-import { DROP_ACTION, refusalText, START_ACTION } from './replies.ts';
 import type { Delivery, SlackSettings } from './settings.ts';
-import { requestId, Wishes } from './wishes.ts';
+import { Wishes } from './wishes.ts';
 
 export interface BotOptions {
   readonly session: Session;
@@ -40,16 +29,16 @@ export interface BotOptions {
 }
 
 const LOOK_MS = 2_000;
-export const COMMAND = '/zonewright';
+/** A bot that has not brought its messages up to date for so long is not well. */
+const STALE_MS = 120_000;
 export const PATH = '/slack/events';
 
 export class SlackBot {
   readonly #options: BotOptions;
   readonly #app: App;
-  readonly #wishes: Wishes;
-  readonly #once = new Once();
   readonly #stop = new AbortController();
   #looking: Promise<void> = Promise.resolve();
+  #lookedAt = Date.now();
 
   constructor(options: BotOptions) {
     const { session, settings, log } = options;
@@ -58,7 +47,7 @@ export class SlackBot {
       ...(apiUrl === undefined ? {} : { slackApiUrl: apiUrl }),
       logger: slackLogger(log),
     };
-    const receiver = receiverOf(settings.delivery, log);
+    const receiver = receiverOf(settings.delivery, log, () => Date.now() - this.#lookedAt < STALE_MS);
     this.#options = options;
     this.#app = new App({
       token,
@@ -68,17 +57,8 @@ export class SlackBot {
       deferInitialization: true,
     });
     const permissions = new Permissions(policy, this.#app.client);
-    this.#wishes = new Wishes(session, permissions, policy, options.commands ?? COMMANDS);
-    this.#app.command(COMMAND, (args) => this.#command(args));
-    this.#app.action<BlockAction<ButtonAction>>(START_ACTION, (args) => this.#start(args));
-    this.#app.action<BlockAction<ButtonAction>>(DROP_ACTION, async ({ ack, respond }) => {
-      await ack();
-      await respond({ delete_original: true });
-    });
-    this.#app.action<BlockAction<ButtonAction>>(new RegExp(`^${CONTROL_ACTION}`), (args) =>
-      this.#control(args),
-    );
-    this.#app.view<ViewSubmitAction>(REASON_VIEW, (args) => this.#reason(args));
+    const wishes = new Wishes(session, permissions, policy, options.commands ?? COMMANDS);
+    installHandlers(this.#app, wishes, policy.channel);
     this.#app.error((error) => Promise.resolve(log(`error: ${error.message}`)));
   }
 
@@ -127,7 +107,10 @@ export class SlackBot {
     const { lookMs = LOOK_MS, log } = this.#options;
     while (!signal.aborted) {
       const rest = await board.look().then(
-        () => lookMs,
+        () => {
+          this.#lookedAt = Date.now();
+          return lookMs;
+        },
         (error: unknown) => {
           if (signal.aborted) return 0;
           log(`error: Cannot keep the messages: ${error instanceof Error ? error.message : String(error)}`);
@@ -137,88 +120,9 @@ export class SlackBot {
       await sleep(rest, undefined, { signal }).catch(() => undefined);
     }
   }
-
-  async #command({ ack, body, respond }: SlackCommandMiddlewareArgs): Promise<void> {
-    await ack();
-    const asking = { user: body.user_id, name: body.user_name, trigger: body.trigger_id };
-    await this.#once.do(asking.trigger, async () => {
-      const answer = await this.#wishes.command(body.text, asking).catch(refused);
-      await respond({ response_type: 'ephemeral', ...answer } as Parameters<typeof respond>[0]);
-    });
-  }
-
-  async #start({
-    ack,
-    body,
-    action,
-    respond,
-  }: SlackActionMiddlewareArgs<BlockAction<ButtonAction>>): Promise<void> {
-    await ack();
-    const { user, trigger_id: trigger } = body;
-    const asking = { user: user.id, name: nameOf(user), trigger };
-    // Two clicks on one button carry the same value.
-    await this.#once.do(`${user.id} ${action.value ?? ''}`, async () => {
-      const answer = await this.#wishes.approved(action.value ?? '', asking).catch(refused);
-      await respond({ replace_original: true, ...answer } as Parameters<typeof respond>[0]);
-    });
-  }
-
-  async #control({
-    ack,
-    body,
-    action,
-    respond,
-  }: SlackActionMiddlewareArgs<BlockAction<ButtonAction>>): Promise<void> {
-    await ack();
-    const { user, trigger_id: trigger, channel } = body;
-    await this.#once.do(trigger, async () => {
-      try {
-        const wish = wishSchema.parse(JSON.parse(action.value ?? ''));
-        await this.#wishes.mayControl(wish.operation, { user: user.id });
-        const form = { ...wish, channel: channel?.id ?? '', request: requestId(trigger) };
-        await this.#app.client.views.open({ trigger_id: trigger, view: reasonModal(form) as never });
-      } catch (error) {
-        const answer = refused(error);
-        await respond({ response_type: 'ephemeral', replace_original: false, ...answer } as Parameters<
-          typeof respond
-        >[0]);
-      }
-    });
-  }
-
-  async #reason({ ack, body, view }: SlackViewMiddlewareArgs<ViewSubmitAction>): Promise<void> {
-    await ack();
-    const wish = carriedBy(view);
-    const { user } = body;
-    await this.#once.do(`${user.id} ${view.id}`, async () => {
-      const asking = { user: user.id, name: nameOf(user) };
-      const answer = await this.#wishes
-        .control(wish, reasonOf(view.state), asking)
-        .then((text) => ({ text, blocks: [] }), refused);
-      await this.#app.client.chat.postEphemeral({
-        channel: wish.channel || this.#options.settings.policy.channel,
-        user: user.id,
-        text: answer.text,
-      });
-    });
-  }
 }
 
-const nameOf = ({
-  id,
-  ...user
-}: {
-  readonly id: string;
-  readonly name?: string;
-  readonly username?: string;
-}): string => user.name ?? user.username ?? id;
-
-const refused = (error: unknown) => {
-  const text = refusalText(error);
-  return { text, blocks: [{ type: 'section', text: { type: 'mrkdwn', text: text.slice(0, 3_000) } }] };
-};
-
-function receiverOf(delivery: Delivery, log: BotOptions['log']): Receiver {
+function receiverOf(delivery: Delivery, log: BotOptions['log'], isWell: () => boolean): Receiver {
   const logger = slackLogger(log);
   if (delivery.kind === 'socket') return new SocketModeReceiver({ appToken: delivery.appToken, logger });
   return new HTTPReceiver({
@@ -226,7 +130,13 @@ function receiverOf(delivery: Delivery, log: BotOptions['log']): Receiver {
     endpoints: PATH,
     logger,
     logLevel: LogLevel.WARN,
-    customRoutes: [{ path: '/healthz', method: 'GET', handler: (_, response) => void response.end('ok\n') }],
+    customRoutes: [
+      {
+        path: '/healthz',
+        method: 'GET',
+        handler: (_, response) => void response.writeHead(isWell() ? 200 : 503).end(),
+      },
+    ],
   });
 }
 

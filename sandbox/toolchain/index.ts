@@ -1,6 +1,7 @@
 /** The pinned servers and files that the sandbox and the tests run on. */
 import { baseRoot } from './base-root.ts';
 import { chromium } from './chromium.ts';
+import { composeSpec } from './compose.ts';
 import { containerd } from './containerd.ts';
 import { coredns } from './coredns.ts';
 import { debianPackages, testPackages } from './debian-packages.ts';
@@ -51,6 +52,7 @@ export const TOOLS = {
   'base-root': baseRoot,
   containerd,
   chromium,
+  'compose-spec': composeSpec,
 } as const satisfies Record<string, Tool>;
 
 export type ToolName = keyof typeof TOOLS;

@@ -289,7 +289,7 @@ test('checkComputer() refuses other systems, other users and full disks, and nam
   assert.equal(refusal({}), 'none');
   assert.match(
     refusal({ platform: 'darwin' }),
-    /^not-linux: .* on "darwin": expected Linux; run "docker compose up"/,
+    /^not-linux: .* on "darwin": expected Linux; run "docker compose up sandbox-ui"/,
   );
   assert.match(refusal({ uid: 1000 }), /^not-root: .* as user 1000: expected root/);
   assert.match(

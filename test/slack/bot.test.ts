@@ -114,7 +114,7 @@ test('abort by button; what makes no sense then is refused to the one who asked'
   const run = await lab.toy({ approval: true });
   await asked(run);
   const message = await lab.message(run.workflowId, asksSomething);
-  const abort = buttonOf(message, 'Abort');
+  const [abort, approve] = [buttonOf(message, 'Abort'), buttonOf(message, 'Approve')];
   await lab.slack.click(abort);
   await eventually(
     () => lab.slack.views.at(-1)?.private_metadata ?? '',
@@ -131,7 +131,7 @@ test('abort by button; what makes no sense then is refused to the one who asked'
   );
   // The same form once more, and an answer to the question that is closed by now.
   assert.equal(await lab.slack.submit('wrong zone', { retry: 1 }, form), 200);
-  await lab.slack.click(buttonOf(message, 'Approve'));
+  await lab.slack.click(approve);
   await eventually(
     () => lab.slack.views.at(-1)?.private_metadata ?? '',
     (one) => one.includes('approve') && one.includes(run.workflowId),

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { parse } from 'yaml';
 import { COMMANDS, findCommand } from '../../clients/slack/commands.ts';
-import { COMMAND, PATH } from '../../clients/slack/bot.ts';
+import { PATH } from '../../clients/slack/bot.ts';
+import { COMMAND } from '../../clients/slack/handlers.ts';
 import { policySchema } from '../../clients/slack/policy.ts';
 import { slackSettings } from '../../clients/slack/settings.ts';
 import { wordsOf } from '../../clients/slack/words.ts';
@@ -134,7 +135,7 @@ test('the manifest of the app asks for what the bot uses, and the example of a p
   for (const url of [command?.url, manifest.settings.interactivity.request_url])
     assert.ok(url?.endsWith(PATH), url);
   assert.ok(policySchema.parse(policy).rules.length > 0);
-  const code = ['board', 'bot', 'channel', 'memory', 'permissions'].map((name) =>
+  const code = ['board', 'bot', 'channel', 'handlers', 'memory', 'permissions'].map((name) =>
     readFileSync(join(root, `clients/slack/${name}.ts`), 'utf8'),
   );
   const used = new Set(

@@ -50,7 +50,7 @@ describe('a sandbox that cannot start', { skip: !isRoot && 'needs root to change
       if (verb === 'up') {
         assertRefused(
           result,
-          /^error: Cannot start the sandbox as user 65534: expected root; run "docker compose up" or use real accounts/m,
+          /^error: Cannot start the sandbox as user 65534: expected root; run "docker compose up sandbox-ui" or use real accounts/m,
         );
       } else assert.deepEqual([result.code, result.stdout], [0, 'There was no sandbox\n'], result.stderr);
       assertNothingStarted(home);
