@@ -1,8 +1,8 @@
-/** Kills the worker after chosen events of an operation's history. */
+/** Kills the workers after chosen events of an operation's history. */
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { createHash } from 'node:crypto';
 import type { Disturb } from './run.ts';
-import type { KillableWorker } from './worker.ts';
+import type { Workers } from './workers.ts';
 
 /** Of this test run; printed by it, and taken from `--seed` to repeat it. */
 export const seed = process.env['ZONEWRIGHT_SEED'] ?? String(Date.now() % 100_000);
@@ -22,18 +22,22 @@ export function drawPoints(name: string, count: number, first: number, last: num
   return Array.from({ length: count }, (_, n) => Math.floor(first + (n + drawn(name, n)) * stretch));
 }
 
-/** Where each operation was when the worker was killed. */
+/** One of these, drawn for a name. */
+export const sampled = <T>(name: string, choices: readonly T[]): T | undefined =>
+  choices[Math.floor(drawn('sampled', name) * choices.length)];
+
+/** Where each operation was when the workers were killed. */
 export type Killed = readonly { readonly workflowId: string; readonly event: number }[];
 
 /**
- * Kills the worker as soon as an operation's history has reached its next point, and starts it at once. A kill strikes
- * all that run, so what another's point has killed since its last one needs no kill for its own.
+ * Kills the workers as soon as an operation's history has reached its next point, and starts them at once. A kill
+ * strikes all that run, so what another's point has killed since its last one needs no kill for its own.
  *
  * @param pointsOf events of each operation, in the order of the operations
  */
 export function killAt(
   temporal: Client,
-  worker: KillableWorker,
+  workers: Workers,
   pointsOf: readonly (readonly number[])[],
 ): { readonly disturb: Disturb; readonly killed: () => Killed } {
   const killed: { workflowId: string; event: number }[] = [];
@@ -46,14 +50,14 @@ export function killAt(
     }));
     let killing = Promise.resolve();
     const kill = async () => {
-      await worker.kill();
+      await workers.kill();
       for (const one of watched.filter(({ open }) => open)) {
         killed.push({ workflowId: one.handle.workflowId, event: one.event });
         // The point that is near counts as met.
         one.waiting.shift();
         while (one.event >= (one.waiting[0] ?? Infinity)) one.waiting.shift();
       }
-      await worker.start();
+      await workers.revive();
     };
     await Promise.all(
       watched.map(async (one) => {

@@ -6,32 +6,40 @@ import { restore } from './restore.ts';
 import { runPhase, type Disturb, type Ended, type Phase } from './run.ts';
 import { SCENARIO, type Prepare } from './scenarios.ts';
 import type { Variant } from './variants.ts';
-import { KillableWorker } from './worker.ts';
+import { Workers } from './workers.ts';
+import { zoneState } from './zone-state.ts';
 
 export interface Mode {
   readonly variant?: Variant;
   /** Armed at the beginning of the nth phase. */
   readonly faults?: (phase: number) => readonly FaultInput[];
-  readonly disturb?: (phase: number, worker: KillableWorker) => Disturb;
+  readonly disturb?: (phase: number, worker: Workers) => Disturb;
   readonly phases?: readonly (readonly Prepare[])[];
+  /** A zone that is there before and after, and is looked into; without it the account is empty at first. */
+  readonly zone?: string;
 }
 
 let runs = 0;
+/** Unlike every other run's of this process and of others. */
+export const nextRun = (): string => `${process.pid}-${++runs}`;
 
 /** Ends with the first phase of which an operation fails. */
 export async function runScenario(lab: Laboratory, mode: Mode = {}): Promise<readonly Phase[]> {
-  const { variant, faults, disturb, phases = SCENARIO } = mode;
-  await withWorker('plain', () => restore(lab));
+  const { variant, faults, disturb, phases = SCENARIO, zone } = mode;
+  if (zone === undefined) await withWorker('plain', () => restore(lab));
   return withWorker(variant, async (worker) => {
     const ground = await lab.front.inventory();
+    const inside = zone === undefined ? [] : await zoneState(lab, zone);
     const done: Phase[] = [];
-    const run = `${process.pid}-${++runs}`;
+    const run = nextRun();
     for (const [n, prepares] of phases.entries()) {
       const starts = await Promise.all(prepares.map((prepare) => prepare(lab, run)));
       await lab.front.fault(faults?.(n) ?? []);
       const phase = await runPhase(lab, starts, ground, disturb?.(n, worker));
       await lab.front.clearFaults();
-      done.push(phase);
+      const own = starts.flatMap((start) => start.own);
+      const changed = zone === undefined ? [] : differences(inside, await zoneState(lab, zone, own));
+      done.push({ ...phase, endState: [...phase.endState, ...changed] });
       if (phase.ended.some(({ failure }) => failure !== undefined)) break;
     }
     return done;
@@ -40,9 +48,9 @@ export async function runScenario(lab: Laboratory, mode: Mode = {}): Promise<rea
 
 export async function withWorker<T>(
   variant: Variant | undefined,
-  body: (worker: KillableWorker) => Promise<T>,
+  body: (worker: Workers) => Promise<T>,
 ): Promise<T> {
-  const worker = new KillableWorker(variant);
+  const worker = new Workers(variant);
   await worker.start();
   try {
     return await body(worker);

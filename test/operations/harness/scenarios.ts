@@ -5,6 +5,7 @@ import { withAws } from '../../../clients/aws.ts';
 import { listImages, removeImage } from '../../../clients/images/catalog.ts';
 import { readManifest } from '../../../clients/zones/manifests.ts';
 import { readZoneSpec } from '../../../clients/zones/read-spec.ts';
+import type { OperationType } from '../../../domain/operations.ts';
 import { destroyHash } from '../../../domain/zone/destroy.ts';
 import { planZone, zoneFactsSchema } from '../../../domain/zone/plan.ts';
 import { zoneName, type ZoneSpec } from '../../../domain/zone/spec.ts';
@@ -18,12 +19,15 @@ export type Prepare = (lab: Laboratory, run: string) => Promise<Start>;
 
 /**
  * Operations in phases: those of one phase run side by side. They lead from an empty account to one that holds but
- * images and records. A later operation is one more word here, and how to start it below.
+ * images and records. Operations on a zone that is there are rows of `zone-rows.ts`.
  */
 export const SCENARIO: readonly (readonly Prepare[])[] = [
   [(lab, run) => createZone(lab, run), smallBake],
   [destroyZone],
 ];
+
+/** What of it are operations that make or take away what they are about; those on a zone are `ZONE_ROWS`. */
+export const SCENARIO_TYPES = ['CreateZone', 'BakeAmi', 'DestroyZone'] as const satisfies OperationType[];
 
 /** Takes away what the scenario leaves. */
 export const clearImages = ({ context }: Laboratory): Promise<void> =>
