@@ -28,7 +28,7 @@ export interface OperationRequest {
 }
 
 /** A request that starts what it says, as it is. */
-export const requestOf = (
+export const operationRequest = (
   start: Start,
   shown: Pick<OperationRequest, 'question' | 'plan' | 'hash'>,
   before: () => Promise<void> = () => Promise.resolve(),

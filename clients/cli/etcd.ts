@@ -66,7 +66,8 @@ async function backUp(output: Output, name: string, options: BackUpOptions): Pro
   const manifest = await activeZone(name);
   const { zone, environment, domain } = manifest;
   if (options.plan === true) return showPlan(output, manifest, options);
-  const { actor, startOperation } = await import('../operations.ts');
+  const { actor } = await import('../operations.ts');
+  const { backupRequest } = await import('./etcd-request.ts');
   const { conclude, follow } = await import('./follow.ts');
   const retention = rulesOf(options);
   return withTemporal(async ({ client, context }) => {
@@ -88,12 +89,8 @@ async function backUp(output: Output, name: string, options: BackUpOptions): Pro
       output.result({ schedule: id, created, everyMs, retention }, text);
       return EXIT.done;
     }
-    const handle = await startOperation(client, {
-      type: 'EtcdBackupRestore',
-      id: `backup-${zone}`,
-      whenRunning: 'FAIL',
-      input: { ...input, zone, actor: actor(), reason: options.reason },
-    });
+    const request = backupRequest(manifest, retention, context.store.bucket, '');
+    const handle = await request.start(client, { actor: actor(), reason: options.reason });
     const outcome = await follow<EtcdBackupResult>(client, handle, options);
     return conclude(output, outcome, options, backedUpText);
   });
@@ -115,14 +112,8 @@ export const backedUpText = ({ backup, snapshot, removed, notRemoved }: EtcdBack
 
 /** What would be kept and removed if the next backup were proven now. */
 async function showPlan(output: Output, manifest: ZoneManifest, options: BackUpOptions): Promise<ExitCode> {
-  const { planRetention } = await import('../../domain/etcd/retention.ts');
-  const backups = await backupsOf(manifest.zone);
-  const next = { backup: '(the new one)', state: 'proven' as const, startedAt: new Date().toISOString() };
-  const { keep, remove } = planRetention([next, ...backups], rulesOf(options));
-  const rows = [
-    ...keep.map(({ backup, because }) => [backup, 'stays', because.join(', ')]),
-    ...remove.map((backup) => [backup, 'goes', 'no rule keeps it']),
-  ];
+  const { retentionPlan } = await import('./etcd-request.ts');
+  const { keep, remove, rows } = retentionPlan(await backupsOf(manifest.zone), rulesOf(options));
   const every = options.every === undefined ? 'once' : `every ${duration(options.every)}`;
   const text = `back up etcd of ${manifest.domain} ${every}, prove the backup, then:`;
   output.result(

@@ -7,7 +7,9 @@ import type { ZoneManifest } from '../../domain/zone/manifest.ts';
 import { nodeUserData } from '../../machine/node-user-data.ts';
 import { EXIT } from '../errors.ts';
 import type { ExitCode } from '../errors.ts';
-import { actor, startOperation } from '../operations.ts';
+import { actor } from '../operations.ts';
+import { operationRequest } from '../requests.ts';
+import type { OperationRequest } from '../requests.ts';
 import { findZone } from '../zones/find-zone.ts';
 import { confirm } from './confirm.ts';
 import { withTemporal } from './connect.ts';
@@ -108,23 +110,48 @@ async function joinAll(
   return codes.find((code) => code !== EXIT.done) ?? EXIT.done;
 }
 
+/** One join, as it is started from anywhere. */
+export const joinRequest = (
+  plan: JoinPlan,
+  { role, pool }: JoinRequest,
+  bucket: string,
+): OperationRequest => {
+  const { zone, environment, domain, machine, hash } = plan;
+  return operationRequest(
+    {
+      type: 'NodeJoin',
+      id: `join-${zone}-${machine.name}`,
+      whenRunning: 'FAIL',
+      input: {
+        ...{ zone, environment, bucket, role, machine: machine.name },
+        ...(pool === undefined ? {} : { pool }),
+        approvedPlan: hash,
+      },
+    },
+    { question: `Join ${machine.name} to ${domain}?`, plan: planText(plan), hash },
+  );
+};
+
+/** Plans the join of one machine. @throws {InvalidInput} @throws {ClientError} when there is no such zone */
+export async function prepareJoin(
+  zone: string,
+  options: Pick<JoinOptions, 'role' | 'pool'>,
+  bucket: string,
+): Promise<OperationRequest> {
+  const request = requestOf({ ...options, count: 1, reason: '' });
+  const [plan] = plansOf(await findZone(zone), request, 1);
+  if (plan === undefined) throw new Error('Cannot plan the join of a machine');
+  return joinRequest(plan, request, bucket);
+}
+
 async function joinOne(
   { client, context }: Session,
   plan: JoinPlan,
-  { role, pool }: JoinRequest,
+  request: JoinRequest,
   options: JoinOptions,
 ): Promise<Outcome<Joined>> {
-  const { zone, environment, machine, hash } = plan;
-  const handle = await startOperation(client, {
-    type: 'NodeJoin',
-    id: `join-${zone}-${machine.name}`,
-    whenRunning: 'FAIL',
-    input: {
-      ...{ zone, environment, bucket: context.store.bucket, role, machine: machine.name },
-      ...(pool === undefined ? {} : { pool }),
-      ...{ approvedPlan: hash, actor: actor(), reason: options.reason },
-    },
-  });
+  const asker = { actor: actor(), reason: options.reason };
+  const handle = await joinRequest(plan, request, context.store.bucket).start(client, asker);
   return follow<Joined>(client, handle, options);
 }
 

@@ -8,7 +8,9 @@ import { withAws } from '../aws.ts';
 import { loadContext } from '../contexts.ts';
 import { ClientError, EXIT } from '../errors.ts';
 import type { ExitCode } from '../errors.ts';
-import { actor, startOperation } from '../operations.ts';
+import { actor } from '../operations.ts';
+import { operationRequest } from '../requests.ts';
+import type { OperationRequest } from '../requests.ts';
 import { findZone } from '../zones/find-zone.ts';
 import { findMachine, machinesOf, machineStates } from '../zones/machines.ts';
 import type { MachineState } from '../zones/machines.ts';
@@ -108,23 +110,49 @@ function planText(plan: RemovePlan, { state }: MachineState, load: NodeLoad | un
   ].join('\n');
 }
 
+/** A removal, as it is started from anywhere. */
+function removeRequest(
+  plan: RemovePlan,
+  bucket: string,
+  text: string,
+  drainDeadlineMs?: number,
+): OperationRequest {
+  const { zone, environment, domain, machine, instanceId, force, last, hash } = plan;
+  return operationRequest(
+    {
+      type: 'NodeRemove',
+      id: `remove-${zone}-${machine}`,
+      whenRunning: 'FAIL',
+      input: {
+        ...{ zone, environment, bucket, machine, instanceId, force, last },
+        ...(drainDeadlineMs === undefined ? {} : { drainDeadlineMs }),
+        approvedPlan: hash,
+      },
+    },
+    { question: `Remove ${machine} from ${domain}?`, plan: text, hash },
+  );
+}
+
+/** Plans a removal, budgets that will block first. @throws {ClientError} where the operation would be refused */
+export async function prepareRemove(
+  { client, context }: Session,
+  zone: string,
+  name: string,
+  options: Pick<RemoveOptions, 'force' | 'last'>,
+): Promise<OperationRequest> {
+  const { plan, state } = await planned(zone, name, { ...options, reason: '' });
+  const load = plan.node === undefined ? undefined : await lookAtNode(client, plan);
+  return removeRequest(plan, context.store.bucket, planText(plan, state, load));
+}
+
 async function start(
   { client, context }: Session,
   output: Output,
   plan: RemovePlan,
   options: RemoveOptions,
 ): Promise<ExitCode> {
-  const { zone, environment, machine, instanceId, force, last, hash } = plan;
-  const handle = await startOperation(client, {
-    type: 'NodeRemove',
-    id: `remove-${zone}-${machine}`,
-    whenRunning: 'FAIL',
-    input: {
-      ...{ zone, environment, bucket: context.store.bucket, machine, instanceId, force, last },
-      ...(options.drainDeadline === undefined ? {} : { drainDeadlineMs: options.drainDeadline }),
-      ...{ approvedPlan: hash, actor: actor(), reason: options.reason },
-    },
-  });
+  const request = removeRequest(plan, context.store.bucket, '', options.drainDeadline);
+  const handle = await request.start(client, { actor: actor(), reason: options.reason });
   const outcome = await follow<Removed>(client, handle, options);
   return conclude(
     output,

@@ -1,11 +1,12 @@
 /** `zonewright service roll`: one service from one version to another. */
 import { eligibleWorkers, type ServicesGround } from '../../domain/services/ground.ts';
-import { planRoll, rollText } from '../../domain/services/roll.ts';
+import { planRoll, rollText, type RollOptions, type RollPlan } from '../../domain/services/roll.ts';
 import type { ServiceSpec } from '../../domain/services/spec.ts';
 import type { RollResult } from '../../workflows/services/roll.ts';
-import { loadContext } from '../contexts.ts';
+import { loadContext, type ZonewrightContext } from '../contexts.ts';
 import { ClientError, EXIT, type ExitCode } from '../errors.ts';
-import { actor, startOperation } from '../operations.ts';
+import { actor } from '../operations.ts';
+import { operationRequest, type OperationRequest } from '../requests.ts';
 import { mustKnow, readGround } from '../services/ground.ts';
 import { readServices, withImages } from '../services/read-services.ts';
 import { confirm } from './confirm.ts';
@@ -23,22 +24,43 @@ export async function rollService(
 ): Promise<ExitCode> {
   const given = await specOfFile(service, options);
   const ground = await readGround(loadContext(), name);
-  const recorded = mustKnow(ground.recorded, service, ground.zone);
-  const spec = withImages(service, given ?? recorded.spec, options.image ?? []);
-  const plan = planRoll({
-    ...{ zone: ground.zone, service, spec, domain: ground.domain },
-    running: recorded.generations,
-    definedAs: recorded.definition,
-    eligible: eligibleWorkers(ground, spec.scheduling_group),
-    options: rollOptionsOf(options),
-  });
+  const roll = planned(ground, service, given, options);
+  const { plan } = roll;
   if (options.plan === true) {
     output.result({ plan, hash: plan.hash }, rollText(plan));
     return EXIT.done;
   }
   output.progress(rollText(plan));
   await confirm(output, { question: `Roll ${service} of ${ground.domain}?`, yes: options.yes });
-  return start(output, ground, spec, plan.hash, { ...options, service });
+  return start(output, ground, roll, options);
+}
+
+interface Roll {
+  readonly service: string;
+  readonly spec: ServiceSpec;
+  readonly options: RollOptions;
+  readonly onFailure: RollVerbOptions['onFailure'];
+  readonly plan: RollPlan;
+}
+
+/** From what runs, as the zone's record has it, to what is given or the same with other images. */
+function planned(
+  ground: ServicesGround,
+  service: string,
+  given: ServiceSpec | undefined,
+  verb: RollVerbOptions,
+): Roll {
+  const recorded = mustKnow(ground.recorded, service, ground.zone);
+  const spec = withImages(service, given ?? recorded.spec, verb.image ?? []);
+  const options = rollOptionsOf(verb);
+  const plan = planRoll({
+    ...{ zone: ground.zone, service, spec, domain: ground.domain },
+    running: recorded.generations,
+    definedAs: recorded.definition,
+    eligible: eligibleWorkers(ground, spec.scheduling_group),
+    options,
+  });
+  return { service, spec, options, onFailure: verb.onFailure, plan };
 }
 
 /** The service as a file has it; absent without `--file`. What is wrong in the file is said before anything is asked. */
@@ -53,24 +75,46 @@ async function specOfFile(
   });
 }
 
-async function start(
-  output: Output,
-  { zone, environment }: ServicesGround,
-  spec: ServiceSpec,
-  approvedPlan: string,
-  options: RollVerbOptions & { readonly service: string },
-): Promise<ExitCode> {
-  const { service, reason, onFailure } = options;
-  return withTemporal(async ({ client, context }) => {
-    const handle = await startOperation(client, {
+/** A roll, as it is started from anywhere. */
+const rollRequest = (
+  { zone, environment, domain }: ServicesGround,
+  { service, spec, options, onFailure, plan }: Roll,
+  bucket: string,
+): OperationRequest =>
+  operationRequest(
+    {
       type: 'RollingServiceUpdate',
       id: `roll-${zone}-${service}`,
       whenRunning: 'FAIL',
       input: {
-        ...{ actor: actor(), reason, environment, onFailure, approvedPlan },
-        ...{ zone, bucket: context.store.bucket, service, spec, options: rollOptionsOf(options) },
+        ...{ environment, onFailure, approvedPlan: plan.hash },
+        ...{ zone, bucket, service, spec, options },
       },
-    });
+    },
+    { question: `Roll ${service} of ${domain}?`, plan: rollText(plan), hash: plan.hash },
+  );
+
+/** Plans a roll to other images. @throws {ClientError} when the zone has no such service */
+export async function prepareRoll(
+  context: ZonewrightContext,
+  name: string,
+  service: string,
+  image: readonly string[],
+): Promise<OperationRequest> {
+  const ground = await readGround(context, name);
+  const roll = planned(ground, service, undefined, { image, onFailure: 'ask', reason: '' });
+  return rollRequest(ground, roll, context.store.bucket);
+}
+
+async function start(
+  output: Output,
+  ground: ServicesGround,
+  roll: Roll,
+  options: RollVerbOptions,
+): Promise<ExitCode> {
+  return withTemporal(async ({ client, context }) => {
+    const asker = { actor: actor(), reason: options.reason };
+    const handle = await rollRequest(ground, roll, context.store.bucket).start(client, asker);
     const outcome = await follow<RollResult>(client, handle, options);
     return conclude(output, outcome, options, rolledText);
   });

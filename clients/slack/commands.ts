@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Session } from '../cli/connect.ts';
 import { ClientError, EXIT } from '../errors.ts';
-import { requestOf } from '../requests.ts';
+import { operationRequest } from '../requests.ts';
 import type { OperationRequest } from '../requests.ts';
 import type { SlackPolicy } from './policy.ts';
 import type { Words } from './words.ts';
@@ -27,6 +27,52 @@ export interface CommandArgs {
 }
 
 export const COMMANDS: readonly StartCommand[] = [
+  {
+    name: 'service roll',
+    takes: '<zone> <service>',
+    options: ['image'],
+    type: 'RollingServiceUpdate',
+    prepare: async ({ context }, { words: [zone = '', service = ''], options }) => {
+      const { prepareRoll } = await import('../cli/service-roll.ts');
+      const image = options.get('image');
+      if (image === undefined) {
+        throw new ClientError(EXIT.usage, `Cannot roll "${service}": nothing says to what`, {
+          expectation: '--image <image>, or --image <container>=<image>,…',
+        });
+      }
+      return prepareRoll(context, zone, service, image.split(','));
+    },
+  },
+  {
+    name: 'node join',
+    takes: '<zone> [role]',
+    options: ['pool'],
+    type: 'NodeJoin',
+    prepare: async ({ context }, { words: [zone = '', role = 'worker'], options }) => {
+      const { prepareJoin } = await import('../cli/node-join.ts');
+      const pool = options.get('pool');
+      const which = pool === undefined ? {} : { pool: wholeNumber('pool', pool) };
+      return prepareJoin(zone, { role, ...which }, context.store.bucket);
+    },
+  },
+  {
+    name: 'node remove',
+    takes: '<zone> <machine>',
+    options: ['force', 'last'],
+    type: 'NodeRemove',
+    prepare: async (session, { words: [zone = '', machine = ''], options }) => {
+      const { prepareRemove } = await import('../cli/node-remove.ts');
+      const given = { force: flag(options, 'force'), last: flag(options, 'last') };
+      return prepareRemove(session, zone, machine, given);
+    },
+  },
+  {
+    name: 'etcd backup',
+    takes: '<zone>',
+    type: 'EtcdBackupRestore',
+    prepare: async ({ context }, { words: [zone = ''] }) =>
+      (await import('../cli/etcd-request.ts')).prepareBackup(context, zone),
+  },
   { name: 'image bake', takes: '<recipe>', type: 'BakeAmi', prepare: prepareBake },
 ];
 
@@ -65,6 +111,19 @@ export function findCommand(
 export const usageOf = ({ name, takes, options = [] }: StartCommand): string =>
   [`/zonewright ${name} ${takes}`, ...options.map((option) => `[--${option} …]`), '[--reason "…"]'].join(' ');
 
+function wholeNumber(option: string, text: string): number {
+  if (/^\d{1,4}$/.test(text)) return Number(text);
+  throw new ClientError(EXIT.usage, `Cannot use --${option} "${text}"`, { expectation: 'a whole number' });
+}
+
+function flag(options: Words['options'], name: string): boolean {
+  const value = options.get(name);
+  if (value === undefined || value === 'true') return value !== undefined;
+  throw new ClientError(EXIT.usage, `"--${name}" takes no value, found "${value}"`, {
+    expectation: 'words first, then options',
+  });
+}
+
 /** Recipes are those of the bot's own folder: a path from elsewhere is none. */
 async function prepareBake({ context }: Session, { words, policy }: CommandArgs): Promise<OperationRequest> {
   const { requestBake, sendRecipe } = await import('../images/request-bake.ts');
@@ -88,7 +147,7 @@ async function prepareBake({ context }: Session, { words, policy }: CommandArgs)
   });
   const { content } = request.input;
   const { name, digest, architecture, instanceType } = content.recipe;
-  return requestOf(
+  return operationRequest(
     { type: 'BakeAmi', id: request.workflowId, whenRunning: 'USE_EXISTING', input: request.input },
     {
       question: `Bake ${name}?`,
