@@ -1,10 +1,12 @@
 import { Context } from '@temporalio/activity';
 import { createHash } from 'node:crypto';
 import { NotYet, ZonewrightError } from '../domain/errors.ts';
+import type { Fence } from '../domain/keeper/fence.ts';
 import { parse } from '../domain/parse.ts';
 import { resources, type Kind, type PlanOf, type RefOf } from '../domain/resources/index.ts';
 import { ownerTags, type Owner } from '../domain/resources/resource.ts';
 import { isAlreadyThere, isNotFound, isRefusal } from './cloud/cloud-errors.ts';
+import { checkFence, type ReadFence } from './cloud/fences.ts';
 import { asActivity } from './failures.ts';
 import { beat } from './heartbeat.ts';
 
@@ -86,6 +88,8 @@ export interface EffectInput<K extends Kind = Kind> {
   readonly known?: RefOf<K>;
   /** True for the undo of a step whose do was given up before it answered: what it asked for may still appear. */
   readonly mayAppear?: boolean;
+  /** The operation's lease on the zone; absent for one that works on none. Nothing is made or unmade without it. */
+  readonly fence?: Fence | undefined;
 }
 
 export interface EffectSettings {
@@ -93,6 +97,8 @@ export interface EffectSettings {
   readonly consistencyWindowMs: number;
   /** How often the cloud is asked while waiting, milliseconds. */
   readonly pollMs: number;
+  /** Where fences are read. Without it every effect that carries one is refused. */
+  readonly readFence?: ReadFence;
 }
 
 export const stepToken = (owner: Owner): string =>
@@ -143,11 +149,14 @@ async function createOnce<K extends Kind>(
   plan: PlanOf<K>,
 ): Promise<RefOf<K>> {
   const context = contextOf(kind, input.owner);
-  const look = () => adopt(kind, effect, input, plan, context);
+  const admitted = fenceCheck(kind, 'create', settings, input, context);
+  const look = () => adopt(kind, effect, input, plan, context, admitted);
   // A request that was sent takes effect all the same: on an abort its answer is awaited, so that its undo finds what
   // it made. The time-out of requests bounds that.
   const making = { ...context, signal: new AbortController().signal };
   const ref = (await look()) ?? (await lateArrival(kind, settings, look));
+  // As late as can be: right before what cannot be taken back.
+  await admitted();
   try {
     const made = ref ?? (await createNew(effect, plan, making, look));
     return effect.complete ? await effect.complete(made, plan, making) : made;
@@ -223,14 +232,28 @@ async function adopt<K extends Kind>(
   input: EffectInput<K>,
   plan: PlanOf<K>,
   context: EffectContext,
+  admitted: () => Promise<void>,
 ): Promise<RefOf<K> | undefined> {
   const found = (await effect.describe(plan, context)).filter((one) => one.leaving !== true);
   const foreign = found.filter((one) => !one.owned || one.mismatch.length > 0);
   if (foreign.length > 0) throw foreignResource(kind, foreign, input.owner);
   const [first, ...others] = found.toSorted((a, b) => rank(a, input.known) - rank(b, input.known));
+  if (others.length > 0) await admitted();
   for (const other of others) await effect.remove(other.ref, plan, context);
   return first?.ref;
 }
+
+/** Refuses once another operation holds the zone. Read each time: what was read before says nothing about now. */
+const fenceCheck =
+  <K extends Kind>(
+    kind: K,
+    verb: 'create' | 'delete',
+    { readFence }: EffectSettings,
+    { owner, fence }: EffectInput<K>,
+    { signal }: EffectContext,
+  ) =>
+  (): Promise<void> =>
+    checkFence(readFence, fence, `${verb} ${resources[kind].noun} of step "${owner.step}"`, signal);
 
 const rank = <R>(found: Found<R>, known: R | undefined): number =>
   known !== undefined && idOf(found.ref) === idOf(known) ? -1 : found.attempt;
@@ -259,6 +282,7 @@ async function removeAll<K extends Kind>(
   const look = async () =>
     (await effect.describe(plan, context)).filter((one) => one.owned && one.mismatch.length === 0);
   const mine = await look();
+  if (mine.length > 0) await fenceCheck(kind, 'delete', settings, input, context)();
   for (const { ref } of mine) {
     beat();
     await effect.remove(ref, plan, context);

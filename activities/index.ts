@@ -4,6 +4,7 @@ import { createChecks } from './checks/index.ts';
 import type { CheckSettings } from './checks/settings.ts';
 import type { createZoneChecks } from './checks/zone.ts';
 import type { Clients } from './cloud/clients.ts';
+import { fenceReader } from './cloud/fences.ts';
 import { delegationSetEffect } from './delegation-set.ts';
 import { dnsRecordsEffect } from './dns-records.ts';
 import type { Effects, EffectSettings } from './effect.ts';
@@ -68,13 +69,16 @@ export function createActivities(clients: Clients, settings: CheckSettings) {
   const effects = createAwsEffects(clients, settings);
   // Sweeps list and delete what the PKI left, which needs none of its keys.
   const swept = { ...effects, ...createPkiEffects(clients, settings) };
-  return { ...activitiesOf(effects, settings), ...createChecks(clients, swept, settings) };
+  const readFence = fenceReader(clients.s3, settings.bucket);
+  return { ...activitiesOf(effects, { ...settings, readFence }), ...createChecks(clients, swept, settings) };
 }
 
 /** What workers that may read the keys of authorities host. */
-export const createPkiActivities = (clients: Clients, settings: EffectSettings & Partial<StoreSettings>) =>
-  // The bucket is for sweeps, which are not hosted here: each plan names its own.
-  activitiesOf(createPkiEffects(clients, { bucket: '', ...settings }), settings);
+export const createPkiActivities = (clients: Clients, settings: EffectSettings & StoreSettings) =>
+  activitiesOf(createPkiEffects(clients, settings), {
+    ...settings,
+    readFence: fenceReader(clients.s3, settings.bucket),
+  });
 
 /** Names, inputs and results, for workflows: `import type`. */
 export type Checks = ReturnType<typeof createChecks>;

@@ -18,6 +18,8 @@ export const FAILURES = {
   CloudUnavailable: { retryable: true },
   /** Another operation or person stands in the way. */
   Conflict: { retryable: false },
+  /** The operation has lost its lease on the zone: somebody else may be at work there. */
+  Fenced: { retryable: false },
   /** The machine reported that its own script failed. */
   MachineFailed: { retryable: false },
   /** A gate or a proof said no. */

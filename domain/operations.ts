@@ -106,6 +106,10 @@ export const operationInput = z.object({
     .default(24 * 3_600_000),
   /** Decides failed steps beforehand instead of asking. */
   onFailure: z.enum(['ask', 'roll-back', 'keep']).default('ask'),
+  /** What to do while another operation holds the zone: stand in line, or end at once, refused. */
+  whenHeld: z.enum(['wait', 'refuse']).default('wait'),
+  /** Workflow id of the operation that started this one and under whose lease on the zone it works. */
+  under: z.string().optional(),
   /** Hash of the plan that the actor has seen and approved. */
   approvedPlan: z.string().optional(),
 });

@@ -1,6 +1,7 @@
 import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createActivities, createPkiActivities } from '../activities/index.ts';
 import { connect } from '../activities/cloud/clients.ts';
+import { keeperChecks } from '../activities/checks/keeper.ts';
 import { operationChecks } from '../activities/checks/operations.ts';
 import type { ZonewrightContext } from '../clients/contexts.ts';
 import { connectionOptions, connectTemporal } from '../clients/temporal.ts';
@@ -34,13 +35,15 @@ export interface WorkerProcess {
 
 async function activitiesOf(host: Host, context: ZonewrightContext): Promise<AnyActivities> {
   const clients = connect({ ...context.aws, requestTimeoutMs: settings.requestTimeoutMs });
-  if (host === 'pki') return createPkiActivities(clients, settings);
+  const { store, dns } = context;
+  const stored = { ...settings, bucket: store.bucket };
+  if (host === 'pki') return createPkiActivities(clients, stored);
   if (host === 'workflows') return {};
   const temporal = await connectTemporal(context);
-  const { store, dns } = context;
   return {
-    ...createActivities(clients, { ...settings, bucket: store.bucket, ...(dns ? { dns } : {}) }),
+    ...createActivities(clients, { ...stored, ...(dns ? { dns } : {}) }),
     ...operationChecks(temporal),
+    ...keeperChecks(clients, temporal, stored),
   };
 }
 

@@ -5,6 +5,7 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { readFileSync } from 'node:fs';
+import { fenceReader } from '../activities/cloud/fences.ts';
 import { createZoneActivities } from '../activities/zone.ts';
 import { MACHINE_CONFIG_PATH, machineConfigSchema } from '../domain/machine-config.ts';
 import { parse } from '../domain/parse.ts';
@@ -23,7 +24,7 @@ const { cluster, domain } = config;
 const caFile = (id: AuthorityId): string => authorityProfile(id, domain).path;
 const zoneWorker = mustServe(config);
 
-/** What the border may do with the zone store is write and read backups of its zone. */
+/** What the border may do with the zone store is read the fence, and write and read backups of its zone. */
 const s3 = new S3Client({
   region: config.region,
   maxAttempts: 1,
@@ -45,7 +46,7 @@ const access = {
   },
   backups: { s3, scratch },
 };
-const settings = { consistencyWindowMs: 0, pollMs: 1_000 };
+const settings = { consistencyWindowMs: 0, pollMs: 1_000, readFence: fenceReader(s3, config.bucket) };
 
 function mustServe({ zone, zoneWorker: found }: typeof config): NonNullable<typeof found> {
   if (found !== undefined) return found;

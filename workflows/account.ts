@@ -63,13 +63,21 @@ export class Account {
     this.#steps.set(step, { step, summary: known.summary, ...before, ...times, ...change });
   }
 
-  /** Notes a wait while `body` runs. */
-  async during<T>(wait: Omit<Wait, 'since'>, body: () => Promise<T>): Promise<T> {
-    const noted = { since: now(), ...wait };
-    this.#waits.add(noted);
-    this.publish();
+  /** Notes a wait while `body` runs; `change` says in other words what is waited for. */
+  async during<T>(
+    wait: Omit<Wait, 'since'>,
+    body: (change: (what: string) => void) => Promise<T>,
+  ): Promise<T> {
+    let noted = { since: now(), ...wait };
+    const note = (what: string) => {
+      this.#waits.delete(noted);
+      noted = { ...noted, what };
+      this.#waits.add(noted);
+      this.publish();
+    };
+    note(wait.what);
     try {
-      return await body();
+      return await body(note);
     } finally {
       this.#waits.delete(noted);
       this.publish();

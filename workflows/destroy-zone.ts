@@ -54,7 +54,7 @@ export const destroyZone = (raw: unknown): Promise<DestroyZoneResult> =>
     const left = await sweep(
       { zone, environment: found.environment },
       { kept: new Set(found.kept), undos: [] },
-      operation.account,
+      operation,
     );
     if (left.length > 0) throw failLeftover(operation, [], left);
     await operation.check(
@@ -62,6 +62,7 @@ export const destroyZone = (raw: unknown): Promise<DestroyZoneResult> =>
       { ...change(), steps: [], state: 'destroyed' },
       'closing the manifest',
     );
+    operation.endsZone = true;
     return { zone, removed: found.parts };
   });
 
@@ -74,6 +75,6 @@ async function unmake(operation: Operation, zone: string, steps: readonly Destro
       return { kind, input, layer: 0, temporary: false, zone };
     });
   await operation.gate();
-  const stuck = await unwind(entries, operation.account);
+  const stuck = await unwind(entries, operation);
   if (stuck.length > 0) throw failLeftover(operation, stuck, []);
 }

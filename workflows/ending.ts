@@ -23,9 +23,9 @@ export async function succeed<R>(operation: Operation, result: R): Promise<R> {
   let left: string[] = [];
   if (temporary.length > 0) {
     account.undoing('removing what is temporary');
-    stuck = await unwind(temporary, account);
+    stuck = await unwind(temporary, operation);
     const kinds = kindsOf(operation);
-    left = await sweep(scopeOf(operation), { kept: keptIds(operation), undos: temporary, kinds }, account);
+    left = await sweep(scopeOf(operation), { kept: keptIds(operation), undos: temporary, kinds }, operation);
   }
   const clean = stuck.length + left.length === 0;
   account.state = clean ? 'done' : 'failed';
@@ -65,12 +65,12 @@ export async function fail(operation: Operation, error: TemporalFailure): Promis
   // A step is undone only after its do has closed, also where the operation does several plans at the same time.
   await Promise.allSettled(operation.running);
   const entries = kept ? undos.filter((entry) => entry.temporary) : undos;
-  const stuck = await unwind(entries, account);
+  const stuck = await unwind(entries, operation);
   const kinds = kindsOf(operation);
   const left =
     kept || kinds.length === 0
       ? []
-      : await sweep(scopeOf(operation), { kept: operation.shared, undos, kinds }, account);
+      : await sweep(scopeOf(operation), { kept: operation.shared, undos, kinds }, operation);
   account.state = 'failed';
   try {
     for (const follow of operation.afterFailure) await follow({ kept, stuck });

@@ -9,3 +9,4 @@ export { nodeJoin as NodeJoin } from './node-join.ts';
 export { nodeRemove as NodeRemove } from './node-remove.ts';
 export { rollingServiceUpdate as RollingServiceUpdate } from './rolling-service-update.ts';
 export { lookAtNode as LookAtNode } from './look-at-node.ts';
+export { zoneKeeper as ZoneKeeper } from './zone-keeper.ts';

@@ -41,6 +41,7 @@ export function manifestWriter(operation: Operation, bucket: string, first: Zone
   const followFailure = async ({ kept, stuck }: FailedEnd) => {
     await ledger.flush();
     if (kept) return;
+    operation.endsZone = stuck.length === 0;
     await ledger.forget(ledger.noted(stuck), stuck.length === 0 ? 'destroyed' : 'destroying');
   };
   return {

@@ -11,6 +11,7 @@ import {
 import type { Checks, ZoneChecks } from '../activities/index.ts';
 import type { FailureType } from '../domain/errors.ts';
 import type { Question } from '../domain/explain.ts';
+import type { Fence } from '../domain/keeper/fence.ts';
 import { type OperationInput, QUEUES, zoneQueue } from '../domain/operations.ts';
 import { Account } from './account.ts';
 import { failureType, foreignIds, rootMessage } from './failure-types.ts';
@@ -63,6 +64,10 @@ export interface Operation {
   readonly running: Set<Promise<unknown>>;
   /** Why the operation ends; from then on no step starts and nothing is asked. */
   ending: TemporalFailure | undefined;
+  /** Its lease on the zone, which every effect carries; none where it conflicts with nobody on a zone. */
+  fence: Fence | undefined;
+  /** True when its end is the end of the zone: nobody has to be admitted to it any more. */
+  endsZone: boolean;
   /** Resolves when not paused; throws when aborted or when another step's failure ends the operation. */
   gate(): Promise<void>;
   /** A read-only activity. */
@@ -104,6 +109,8 @@ export function makeOperation(
     afterFailure: [],
     running: new Set(),
     ending: undefined,
+    fence: undefined,
+    endsZone: false,
     gate: async () => {
       if (account.paused) await condition(() => !account.paused || operation.ending !== undefined);
       if (operation.ending) throw operation.ending;

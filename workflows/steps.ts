@@ -121,7 +121,7 @@ async function applyStep(
     } catch (error) {
       // A machine that failed is not repaired: a retry makes a new one, after the old one is gone.
       if (isCancellation(error) || failureType(error) !== 'MachineFailed') throw error;
-      await scheduleActivity(`${kind}.delete`, [inputOf()], {
+      await scheduleActivity(`${kind}.delete`, [{ ...inputOf(), fence: operation.fence }], {
         ...UNDO,
         taskQueue: queueOf(kind, zone),
         summary: `removing failed ${step}`,
@@ -150,7 +150,7 @@ async function createAndSettle(operation: Operation, undo: UndoEntry, summary: s
     resources[kind];
   const taskQueue = queueOf(kind, operation.input.zone);
   const create = () =>
-    scheduleActivity<Ref>(`${kind}.create`, [input], {
+    scheduleActivity<Ref>(`${kind}.create`, [{ ...input, fence: operation.fence }], {
       ...EFFECT,
       ...(waitsFor === undefined ? {} : { scheduleToCloseTimeout: JOIN_GIVE_UP_MS }),
       taskQueue,

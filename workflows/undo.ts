@@ -3,8 +3,8 @@ import type { EffectInput, SweepScope } from '../activities/effect.ts';
 import type { SweepResult } from '../activities/checks/sweep.ts';
 import { QUEUES } from '../domain/operations.ts';
 import type { Kind } from '../domain/resources/index.ts';
-import type { Account } from './account.ts';
 import { rootMessage } from './failure-types.ts';
+import type { Operation } from './operation.ts';
 import { queueOf } from './queues.ts';
 import { LOOK, UNDO } from './retries.ts';
 
@@ -21,13 +21,16 @@ export interface UndoEntry {
   unanswered?: boolean;
 }
 
+/** Whose undo it is: without the operation's lease on its zone nothing of the zone may be unmade. */
+export type Undoing = Pick<Operation, 'account' | 'fence'>;
+
 /** Runs the undos, later layers first, also under cancellation. Returns the steps that could not be undone. */
-export async function unwind(entries: readonly UndoEntry[], account: Account): Promise<string[]> {
+export async function unwind(entries: readonly UndoEntry[], operation: Undoing): Promise<string[]> {
   const stuck: string[] = [];
   const layers = Map.groupBy(entries, (entry) => entry.layer);
   await CancellationScope.nonCancellable(async () => {
     for (const layer of [...layers.keys()].toSorted((a, b) => b - a)) {
-      await Promise.all((layers.get(layer) ?? []).map((entry) => undoOne(entry, account, stuck)));
+      await Promise.all((layers.get(layer) ?? []).map((entry) => undoOne(entry, operation, stuck)));
     }
   });
   return stuck;
@@ -35,13 +38,14 @@ export async function unwind(entries: readonly UndoEntry[], account: Account): P
 
 async function undoOne(
   { kind, input, zone, unanswered }: UndoEntry,
-  account: Account,
+  { account, fence }: Undoing,
   stuck: string[],
 ): Promise<void> {
   const { step } = input.owner;
   account.step(step, { state: 'undoing' });
   try {
-    await scheduleActivity<void>(`${kind}.delete`, [unanswered ? { ...input, mayAppear: true } : input], {
+    const undo = { ...input, ...(unanswered ? { mayAppear: true } : {}), fence };
+    await scheduleActivity<void>(`${kind}.delete`, [undo], {
       ...UNDO,
       taskQueue: queueOf(kind, zone),
       summary: `undoing ${step}`,
@@ -74,7 +78,7 @@ export interface SweepOptions {
 export async function sweep(
   scope: SweepScope,
   { kept, undos, kinds }: SweepOptions,
-  account: Account,
+  operation: Undoing,
 ): Promise<string[]> {
   return CancellationScope.nonCancellable(async () => {
     const options = { ...LOOK, taskQueue: QUEUES.aws };
@@ -89,7 +93,7 @@ export async function sweep(
         const steps = new Set(found.left.map(({ step }) => step));
         await unwind(
           undos.filter(({ input }) => steps.has(input.owner.step)),
-          account,
+          operation,
         );
         if (clean < 2) await sleep(found.againAfterMs, { summary: 'letting late requests land' });
       }

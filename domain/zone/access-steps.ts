@@ -1,4 +1,5 @@
 import { backupsPrefix } from '../etcd/backup.ts';
+import { fenceKey } from '../keeper/fence.ts';
 import { AUTHORITY_IDS, SERVICE_ACCOUNT_KEY } from '../pki/authorities.ts';
 import { ROLES, type MachineRole } from '../pki/facts.ts';
 import { output, type PlannedStep } from '../plan.ts';
@@ -26,7 +27,7 @@ export const accessSteps = (layout: ZoneLayout): PlannedStep[] =>
         summary: `creating IAM role ${name}`,
         plan: {
           roleName: name,
-          statements: [ownPrefix(layout), ...(role === 'border' ? [backups(layout)] : [])],
+          statements: [ownPrefix(layout), ...(role === 'border' ? [fence(layout), backups(layout)] : [])],
         },
       },
       {
@@ -50,6 +51,13 @@ const ownPrefix = ({ facts, spec }: ZoneLayout): PlanOf<'role'>['statements'][nu
   Resource: [
     `arn:${partitionOf(spec.region)}:s3:::${facts.bucket}/${facts.storePrefix}machines/\${aws:userid}/*`,
   ],
+});
+
+/** The zone's worker, on its border, looks before each effect whether the operation still holds the zone. */
+const fence = ({ facts, spec, zone }: ZoneLayout): PlanOf<'role'>['statements'][number] => ({
+  Effect: 'Allow',
+  Action: ['s3:GetObject'],
+  Resource: [`arn:${partitionOf(spec.region)}:s3:::${facts.bucket}/${fenceKey(zone)}`],
 });
 
 /** The zone's worker on the border makes and proves backups. It cannot delete any, nor list what there is. */

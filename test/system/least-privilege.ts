@@ -36,6 +36,9 @@ async function checkCredentials(slot: string, machine: Machine, machines: readon
     ...others.map((other, n) => key(`read other ${n}`, 's3:get', `${other}certificates.json`)),
     key('read the manifest', 's3:get', 'zones/zone03/manifest.json'),
     key('read an authority', 's3:get', 'zones/zone03/pki/kubernetes/key.sealed'),
+    key('read the fence', 's3:get', 'zones/zone03/fence.json'),
+    key('write the fence', 's3:put', 'zones/zone03/fence.json'),
+    key('read the leases', 's3:get', 'zones/zone03/leases.json'),
     key('list everything', 's3:list', ''),
     key('write the manifest', 's3:put', 'zones/zone03/manifest.json'),
     key('write a backup', 's3:put', 'zones/zone03/backups/probe/1/snapshot.db'),
@@ -56,6 +59,10 @@ async function checkCredentials(slot: string, machine: Machine, machines: readon
       ...Object.fromEntries(others.map((_, n) => [`read other ${n}`, 'AccessDenied'])),
       'read the manifest': 'AccessDenied',
       'read an authority': 'AccessDenied',
+      // What the zone's worker checks its leave by, on the border.
+      'read the fence': slot.startsWith('border') ? 'ok' : 'AccessDenied',
+      'write the fence': 'AccessDenied',
+      'read the leases': 'AccessDenied',
       'list everything': 'AccessDenied',
       'write the manifest': 'AccessDenied',
       // The zone's worker makes and proves backups; none of them can be deleted from inside the zone.

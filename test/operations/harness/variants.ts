@@ -1,5 +1,6 @@
 /** What tests put around the activities of a worker. */
 import { connect } from '../../../activities/cloud/clients.ts';
+import { fenceReader } from '../../../activities/cloud/fences.ts';
 import { effectActivities } from '../../../activities/effect.ts';
 import { vpcEffect } from '../../../activities/vpc.ts';
 import type { ZonewrightContext } from '../../../clients/contexts.ts';
@@ -12,8 +13,9 @@ export type Wrap = (activities: AnyActivities, context: ZonewrightContext) => An
 const blind: Wrap = (activities, context) => {
   const clients = connect({ ...context.aws, requestTimeoutMs: settings.requestTimeoutMs });
   const seesNothing = { ...vpcEffect(clients), describe: () => Promise.resolve([]) };
+  const readFence = fenceReader(clients.s3, context.store.bucket);
   const broken: AnyActivities = {
-    ...effectActivities('vpc', seesNothing, settings),
+    ...effectActivities('vpc', seesNothing, { ...settings, readFence }),
     sweep: () => Promise.resolve({ left: [], againAfterMs: 1 }),
   };
   return mapped(activities, (name, run) => broken[name] ?? run);

@@ -19,16 +19,18 @@ const LOG_CHARACTERS = 20_000;
 export class KillableWorker {
   #child: ChildProcess | undefined;
   #log = '';
-  readonly #variant: Variant;
+  readonly #command: readonly string[];
+  readonly #pace: Readonly<Record<string, string>>;
 
-  constructor(variant: Variant = 'plain') {
-    this.#variant = variant;
+  constructor(variant: Variant = 'plain', command = [script, variant], pace = {}) {
+    this.#command = command;
+    this.#pace = { ...PACE, ...pace };
   }
 
   /** Returns once it polls. @throws {Error} with its log when it ends before that */
   async start(): Promise<void> {
-    const child = spawn(process.execPath, [script, this.#variant], {
-      env: { ...process.env, ...PACE, ZONEWRIGHT_CONTEXT: 'sandbox' },
+    const child = spawn(process.execPath, [...this.#command], {
+      env: { ...process.env, ...this.#pace, ZONEWRIGHT_CONTEXT: 'sandbox' },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#child = child;
@@ -44,6 +46,15 @@ export class KillableWorker {
   /** SIGKILL: nothing of it can clean up. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL');
+  }
+
+  /** It stands still until it is thawed, and does not know that it did. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT');
   }
 
   async stop(): Promise<void> {
