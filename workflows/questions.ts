@@ -1,7 +1,8 @@
 import { ApplicationFailure, TemporalFailure, condition, workflowInfo } from '@temporalio/workflow';
+import type { FailureType } from '../domain/errors.ts';
 import type { Question } from '../domain/explain.ts';
 import { type OperationRow, operations } from '../domain/operations.ts';
-import { keeping, rootMessage } from './failure-types.ts';
+import { failureType, keeping, rootMessage } from './failure-types.ts';
 import type { Operation } from './operation.ts';
 
 export async function ask(
@@ -58,9 +59,14 @@ function defaultOnFailure(): OperationRow['onFailure'] {
   return table[workflowInfo().workflowType]?.onFailure ?? 'roll-back';
 }
 
+/** Who stands in the way of whom is no question: no answer makes a lost lease or a zone that is there go away. */
+const BEYOND_DECISION: readonly string[] = ['Conflict', 'Fenced'] satisfies FailureType[];
+
 /** Returns when a failed step shall be tried again; otherwise ends the operation. */
 export async function overcome(operation: Operation, step: string, error: TemporalFailure): Promise<void> {
   if (operation.ending) throw operation.ending;
+  if (BEYOND_DECISION.includes(failureType(error)))
+    throw (operation.ending = operation.account.noReturn === undefined ? error : keeping(error));
   const choice = await askAboutFailure(operation, step, error);
   if (choice === 'retry') return;
   throw (operation.ending = choice === 'keep' ? keeping(error) : error);
