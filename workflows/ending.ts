@@ -101,7 +101,7 @@ export async function fail(operation: Operation, error: TemporalFailure): Promis
 function ended({ account, undos }: Operation, kept: boolean): string {
   if (account.noReturn !== undefined)
     return `it cannot be undone: ${account.noReturn}; run it again to finish it`;
-  if (undos.length === 0) return 'nothing was made';
+  if (undos.length + account.progress().steps.length === 0) return 'nothing was made';
   return kept ? 'what was made is kept' : 'everything was undone';
 }
 

@@ -171,7 +171,7 @@ async function unmake(
     const input = { owner, plan: made, known: ref } as UndoEntry['input'];
     return { kind, input, layer: layerOf(kind), temporary: false, zone };
   });
-  const stuck = await unwind(entries, operation.account);
+  const stuck = await unwind(entries, operation);
   if (stuck.length > 0) throw failLeftover(operation, stuck, []);
 }
 
