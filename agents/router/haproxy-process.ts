@@ -75,14 +75,14 @@ export class HaproxyProcess {
   #ask(command: string): Promise<string> {
     return new Promise((resolve, reject) => {
       let said = '';
-      const socket = connect(this.#masterSocket, () => socket.write(`${command}\n`));
+      // The answer ends once the question has.
+      const socket = connect({ path: this.#masterSocket, allowHalfOpen: true }, () =>
+        socket.end(`${command}\n`),
+      );
       socket.setEncoding('utf8');
       socket.setTimeout(ANSWER_MS, () => socket.destroy(new Error(`haproxy does not answer "${command}"`)));
       socket.on('data', (text: string) => (said += text));
-      socket.once('end', () => {
-        socket.end();
-        resolve(said);
-      });
+      socket.once('end', () => resolve(said));
       socket.once('error', (error) =>
         reject(new Error(`cannot ask haproxy: ${error.message}`, { cause: error })),
       );
