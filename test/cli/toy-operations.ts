@@ -35,7 +35,7 @@ export class ToyOperations {
     };
   }
 
-  writeContext(address: string, name = 'toy'): void {
+  writeContext(address = this.#frame.env.address, name = 'toy', more: object = {}): void {
     const contexts = join(this.#folder, 'contexts');
     mkdirSync(contexts, { recursive: true });
     const context = {
@@ -43,6 +43,7 @@ export class ToyOperations {
       aws: { region: 'us-east-1' },
       store: { bucket: 'toy-store' },
       environment: { name: 'toy', domain: 'toy.example.com' },
+      ...more,
     };
     writeFileSync(join(contexts, `${name}.yaml`), stringify(context));
   }
