@@ -128,8 +128,8 @@ suite('draining a node', () => {
     const told = await drain();
     assert.equal(told.state, 'changed');
     assert.deepEqual(
-      told.blocked.map(({ pod, budget }) => [pod, budget]).toSorted(),
-      ['web-1', 'web-2'].map((name) => [`default/${name}`, 'default/web']),
+      told.blocked.map(({ pod, budget }) => `${pod} ${budget}`).toSorted(),
+      ['web-1', 'web-2'].map((name) => `default/${name} default/web`),
     );
     // Nothing is known to change: the caller is not bothered.
     const known = { ready: false, blocked: blockedKey(told.blocked) };

@@ -26,14 +26,15 @@ const budget = (changes: Partial<BudgetView> = {}): BudgetView => ({
 });
 
 test('what a node carries: what must go, what stays, what is lost, and the budgets that block first', () => {
+  const { controller: _controller, ...lone } = pod('lone', { labels: {} });
   const pods = [
     pod('web-1'),
-    pod('lone', { labels: {}, controller: undefined as never }),
+    lone,
     pod('log', { controller: 'DaemonSet' }),
     pod('static', { mirror: true, controller: 'Node' }),
     pod('ended', { ended: true }),
     pod('leaving', { leaving: true }),
-  ].map((one) => (one.controller === undefined ? withoutController(one) : one));
+  ];
   assert.deepEqual(loadOf(pods, [budget()]), {
     blocked: [{ pod: 'default/web-1', budget: 'default/web', because: 'it needs 2 healthy pods and has 2' }],
     evict: ['default/leaving', 'default/lone', 'default/web-1'],
@@ -41,10 +42,6 @@ test('what a node carries: what must go, what stays, what is lost, and the budge
     stay: ['default/log', 'default/static'],
   });
 });
-
-function withoutController({ controller: _, ...rest }: PodView): PodView {
-  return rest;
-}
 
 test('a budget blocks pods of its own namespace that it selects, while it allows none to go', () => {
   const blocked = (changes: Partial<BudgetView>) => loadOf([pod('web-1')], [budget(changes)]).blocked.length;
