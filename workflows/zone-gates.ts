@@ -27,7 +27,7 @@ export async function delegated(operation: Operation, plan: ZonePlan, refs: Refs
 /** The image that every zone's machines carry; it holds a small HTTP server. */
 const PROBE_IMAGE = 'zonewright.dev/busybox:1';
 
-/** Real requests, from inside the zone: etcd, API server, controllers, nodes, and a pod that answers. */
+/** Real requests, from inside the zone: etcd, API server, controllers, nodes, the router, and a pod that answers. */
 export async function deepHealth(operation: Operation, plan: ZonePlan, refs: Refs) {
   const { zone, hash, gates } = plan;
   const gate = gates.find((one): one is HealthGate => one.gate === 'health');
@@ -41,6 +41,7 @@ export async function deepHealth(operation: Operation, plan: ZonePlan, refs: Ref
     const node = nodeName({ instanceId, role: 'worker' });
     await operation.waitFor('node.ready', { node, instanceId }, waiting(`node ${node} to be ready`));
   }
+  await operation.waitFor('discovery.loaded', { revision: 0 }, waiting('the router to answer'));
   const probe = { name: `health-${hash.slice(0, 8)}`, image: PROBE_IMAGE };
   const answered = await operation.waitFor('pod.answers', probe, waiting('a pod to answer'));
   await operation.check('pod.remove', { name: probe.name }, 'removing the pod that answered', zone);

@@ -261,7 +261,7 @@ suite('discovery', { timeout: 240_000 }, () => {
       'the service is frozen',
     );
     assert.equal(Object.keys(await hosts('web')).length, 2);
-    const answers = new Set(
+    const answers = new Set<string | undefined>(
       await Promise.all(Array.from({ length: 8 }, async () => (await ask('web.x')).lines[0])),
     );
     assert.deepEqual([...answers].toSorted(), ['one', 'two']);
