@@ -141,10 +141,16 @@ async function readRequests(
   pollMs: number,
   signal: AbortSignal,
 ): Promise<Request[]> {
+  const keys = keysOf(plan);
+  const profiles = profilesOf(plan);
+  // One call says what is there; a machine that boots is asked for many times.
+  const versions = await versionsBelow(s3, plan.bucket, `${keys.prefix}csr/`, signal);
+  const there = new Set(versions.map(({ key }) => key));
   const read = await Promise.all(
-    profilesOf(plan).map(async (profile) => {
-      const name = { bucket: plan.bucket, key: keysOf(plan).request(profile.id) };
-      return { profile, csr: await readObject(s3, name, signal, 16_384) };
+    profiles.map(async (profile) => {
+      const key = keys.request(profile.id);
+      const name = { bucket: plan.bucket, key };
+      return { profile, csr: there.has(key) ? await readObject(s3, name, signal, 16_384) : undefined };
     }),
   );
   const missing = read.filter(({ csr }) => csr === undefined).map(({ profile }) => profile.id);

@@ -1,4 +1,4 @@
-import { CancellationScope } from '@temporalio/workflow';
+import { CancellationScope, condition } from '@temporalio/workflow';
 import { dependenciesOf, type PlannedStep } from '../domain/plan.ts';
 import {
   manifestKey,
@@ -32,7 +32,7 @@ export interface ZoneParts {
 }
 
 /**
- * Keeps `zones/<zone>/manifest.json` as the work goes: what was made since the last write is written in one go, so a
+ * Keeps `zones/<zone>/manifest.json` as the work goes: what is made within a few seconds is written in one go, so a
  * zone of a hundred steps costs a dozen writes. It follows to the end: a creation that was undone leaves a destroyed
  * zone, one that was kept or could not be undone leaves what `zone destroy` needs.
  */
@@ -91,6 +91,9 @@ export function zoneParts(
   };
 }
 
+/** What is made is in the manifest at the latest after so long; it is for people, and for who comes after a termination. */
+const GATHER_MS = 3_000;
+
 /** Writes of one operation to one manifest, one after the other. */
 function openLedger(
   operation: Operation,
@@ -119,7 +122,19 @@ function openLedger(
     // Neither paused nor aborted: what was made must be written down.
     await CancellationScope.nonCancellable(() => activity('manifest.note', note, { ...UNDO, summary }));
   };
+  let hurry = false;
+  let gathering = false;
+  /** While steps run side by side more of them end in a moment, and are written in one go. */
+  const gather = async () => {
+    gathering = true;
+    await CancellationScope.nonCancellable(() =>
+      condition(() => hurry, GATHER_MS, { summary: 'gathering what is made' }),
+    );
+    gathering = false;
+    await flush();
+  };
   const flush = (state?: ZoneState): Promise<void> => {
+    hurry = gathering;
     // Each write waits for the one before; what is noted meanwhile is in the next.
     writing = writing.then(() => write(state));
     // A failed write is thrown by who waits for it; until then it must not end the workflow as an unhandled rejection.
@@ -134,7 +149,10 @@ function openLedger(
     note: (made: Made): void => {
       noted.add(made.step);
       pending.push(withoutUserData(made));
-      void flush();
+      if (gathering) return;
+      hurry = false;
+      // What fails here is thrown by who flushes.
+      gather().catch(() => undefined);
     },
     forget: async (gone: readonly string[], state?: ZoneState) => {
       const summary =
