@@ -1,4 +1,4 @@
-import type { Etcd3, IRangeResponse } from 'etcd3';
+import type { IRangeResponse } from 'etcd3';
 import {
   BORDERS,
   CHANGED_KEY,
@@ -8,8 +8,8 @@ import {
   servicePrefix,
 } from '../../domain/discovery/keys.ts';
 import { routerReportSchema, type RouterReport } from '../../domain/discovery/values.ts';
-import { NotYet } from '../../domain/errors.ts';
-import { openEtcd, type EtcdAccess } from '../cloud/etcd.ts';
+import { withDiscovery } from '../cloud/discovery.ts';
+import type { EtcdAccess } from '../cloud/etcd.ts';
 
 /** What routers read of a service and how far each of them is, at one revision of the discovery etcd. */
 export interface Routing {
@@ -23,21 +23,6 @@ export interface Routing {
   readonly routers: ReadonlyMap<string, RouterReport | undefined>;
   /** As somebody wrote it: JSON. */
   readonly definition: string | undefined;
-}
-
-const DELAY_MS = 1_000;
-
-/** Runs `body` with a client of the discovery etcd. Whatever keeps it from answering passes. */
-async function withDiscovery<T>(access: EtcdAccess, body: (client: Etcd3) => Promise<T>): Promise<T> {
-  const client = await openEtcd(access);
-  try {
-    return await body(client);
-  } catch (error) {
-    if (error instanceof NotYet) throw error;
-    throw new NotYet(`waiting for the discovery etcd: ${(error as Error).message}`, DELAY_MS);
-  } finally {
-    client.close();
-  }
 }
 
 const below = (prefix: string) => ({
