@@ -1,8 +1,6 @@
-import { CancellationScope } from '@temporalio/workflow';
 import { z } from 'zod';
 import type { FoundService } from '../activities/checks/services.ts';
 import { planApply, type Adjustment, type Removal } from '../domain/services/apply.ts';
-import { instancesText } from '../domain/services/record.ts';
 import { servicesSchema } from '../domain/services/spec.ts';
 import { versionOf, shapeOf } from '../domain/services/shape.ts';
 import { approve } from './approval.ts';
@@ -14,6 +12,7 @@ import { refuseAutoscalers } from './services/refuse.ts';
 import { removeService } from './services/remove.ts';
 import { rollService, type RollResult } from './services/roll.ts';
 import { adjustmentStep } from './services/steps.ts';
+import { forGood } from './services/waits.ts';
 import { applyPlan } from './steps.ts';
 
 export const applyServicesInput = servicesOperationInput.extend({
@@ -95,10 +94,8 @@ async function adjust(
   keeper: ServicesKeeper,
 ): Promise<void> {
   const { service, spec, definition, minAvailable } = change;
-  const before = operation.undos.length;
   await applyPlan(operation, [adjustmentStep(zone, change)]);
-  operation.undos.length = before;
-  await CancellationScope.nonCancellable(async () => {
+  await forGood(operation, `${service} is reached as the file says`, async () => {
     const what = { service, stopped: [], minAvailable };
     await operation.check(
       'service.settle',
@@ -128,10 +125,8 @@ async function removeOne(
 ): Promise<void> {
   const { service, generations } = removal;
   const drainSeconds = services[service]?.drain_seconds ?? 60;
-  await removeService(operation, { zone, service, options }, generations, drainSeconds);
-  operation.account.step(`remove ${service}`, {
-    state: 'done',
-    summary: generations.map((one) => instancesText(service, one)).join(', '),
+  await forGood(operation, `${service} is being removed`, async () => {
+    await removeService(operation, { zone, service, options }, generations, drainSeconds);
+    await keeper.note({ [service]: null });
   });
-  await keeper.note({ [service]: null });
 }

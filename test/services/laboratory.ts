@@ -11,6 +11,8 @@ import { serviceDefinitionEffect } from '../../activities/service-definition.ts'
 import { serviceGenerationEffect } from '../../activities/service-generation.ts';
 import { serviceShrinkEffect } from '../../activities/service-shrink.ts';
 import { serviceWithdrawalEffect } from '../../activities/service-withdrawal.ts';
+import type { AdmissionRequest } from '../../domain/keeper/leases.ts';
+import { KEEPER_MESSAGES, type Answer } from '../../domain/keeper/messages.ts';
 import { QUEUES, SEARCH_ATTRIBUTES, zoneQueue, type OperationType } from '../../domain/operations.ts';
 import type { ServicesGround } from '../../domain/services/ground.ts';
 import type { RecordedService } from '../../domain/services/record.ts';
@@ -21,6 +23,17 @@ import { ModelZone } from './model.ts';
 
 export const ZONE = 'zone03';
 type AnyActivity = (input: never) => Promise<unknown>;
+
+/** Services of the model are rolled side by side, so its keeper lets everybody in. */
+const FENCE = { zone: ZONE, epoch: 1, number: 1, operation: 'all' };
+
+const keeperActivities = ({ client }: TestWorkflowEnvironment): Record<string, AnyActivity> => ({
+  'keeper.ask': async ({ operation, workflowId }: AdmissionRequest) => {
+    const answer: Answer = { kind: 'granted', operation, fence: FENCE };
+    await client.workflow.getHandle(workflowId).signal(KEEPER_MESSAGES.answer, answer);
+  },
+  'keeper.release': async () => undefined,
+});
 
 export class Laboratory {
   readonly zone: ModelZone;
@@ -65,7 +78,11 @@ export class Laboratory {
     } as const;
     this.#workers = [
       await Worker.create({ ...common, taskQueue: QUEUES.workflows, workflowBundle: bundle }),
-      await Worker.create({ ...common, taskQueue: QUEUES.aws, activities: storeActivities(this.recorded) }),
+      await Worker.create({
+        ...common,
+        taskQueue: QUEUES.aws,
+        activities: { ...storeActivities(this.recorded), ...keeperActivities(this.#env) },
+      }),
       await Worker.create({ ...common, taskQueue: zoneQueue(ZONE), activities: zoneActivities(this.#plane) }),
     ];
     this.#running = Promise.all(this.#workers.map((worker) => worker.run()));
@@ -105,7 +122,7 @@ export class Laboratory {
 }
 
 const zoneActivities = ({ access }: ControlPlane) => {
-  const settings = { consistencyWindowMs: 0, pollMs: 200 };
+  const settings = { consistencyWindowMs: 0, pollMs: 200, readFence: async () => FENCE };
   const effects = {
     'disruption-budget': disruptionBudgetEffect(access),
     'service-definition': serviceDefinitionEffect(access),

@@ -1,4 +1,3 @@
-import { CancellationScope } from '@temporalio/workflow';
 import type { FoundService } from '../../activities/checks/services.ts';
 import { instancesText } from '../../domain/services/record.ts';
 import type { RollPlan } from '../../domain/services/roll.ts';
@@ -6,7 +5,7 @@ import type { Operation } from '../operation.ts';
 import { applyPlan } from '../steps.ts';
 import type { ServicesKeeper } from './keeper.ts';
 import { generationSteps, shrinkSteps, withdrawalSteps } from './steps.ts';
-import { announced, drained, phase, thawed, unrouted, waiting } from './waits.ts';
+import { announced, drained, forGood, phase, thawed, unrouted, waiting } from './waits.ts';
 
 export interface RollResult {
   readonly service: string;
@@ -29,13 +28,12 @@ export async function rollService(
   found: FoundService,
   keeper: ServicesKeeper,
 ): Promise<RollResult> {
-  const before = operation.undos.length;
   const { service, next, old } = plan;
   await keeper.begin(plan);
   await start(operation, plan, found);
   const cut = old.length === 0 ? [] : await retire(operation, plan);
   await soak(operation, plan);
-  await settle(operation, plan, keeper, before);
+  await settle(operation, plan, keeper);
   return {
     ...{ service, version: next.version, cut },
     instances: instancesText(service, next),
@@ -108,17 +106,10 @@ async function soak(operation: Operation, plan: RollPlan): Promise<void> {
   );
 }
 
-/** From here on there is no way back, and so no control: what stopped is forgotten, what was made stays. */
-async function settle(
-  operation: Operation,
-  plan: RollPlan,
-  keeper: ServicesKeeper,
-  before: number,
-): Promise<void> {
-  const { zone, service, old, budget } = plan;
-  await operation.gate();
-  operation.undos.length = before;
-  await CancellationScope.nonCancellable(async () => {
+/** From here on there is no way back: what stopped is forgotten, what was made stays. */
+async function settle(operation: Operation, plan: RollPlan, keeper: ServicesKeeper): Promise<void> {
+  const { zone, service, next, old, budget } = plan;
+  await forGood(operation, `${instancesText(service, next)} have taken over`, async () => {
     const stopped = old.map(({ generation }) => generation);
     const what = { service, stopped, minAvailable: budget.after };
     await phase(operation, `settle ${service}`, () =>

@@ -32,6 +32,17 @@ export async function phase<T>(operation: Operation, step: string, body: () => P
   }
 }
 
+/** Passes the point of no return of one service; what follows for others can be undone again. */
+export async function forGood(
+  operation: Operation,
+  reason: string,
+  body: () => Promise<void>,
+): Promise<void> {
+  await operation.noReturn(reason, body);
+  operation.account.noReturn = undefined;
+  operation.account.publish();
+}
+
 /**
  * Returns once discovery is not frozen. When all presence of a service is lost at once it is discovery that is broken
  * and not the service: routers keep what they have, and a roll changes nothing until somebody is heard again.
