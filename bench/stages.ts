@@ -61,6 +61,25 @@ export const DESTROY_STAGES: Stages = [
   PROOF,
 ];
 
+export const JOIN_STAGES: Stages = [
+  ['machine launched', type(/^instance\.(create|ready)$/)],
+  ['machine boots, makes keys, is signed', type(/^machine-certificates\./)],
+  ['to the node that Kubernetes knows', type(/^node\.create$/)],
+  ['gates: node ready, a pod on it answers', type(/^(node\.ready|pod\.(answers|remove))$/)],
+  ['labels and untaint', type(/^node-admission\./)],
+];
+
+export const REMOVE_STAGES: Stages = [
+  [
+    'looking: manifest, machine, pods, budgets',
+    type(/^(manifest\.(about|parts)|instance\.look|node\.look)$/),
+  ],
+  ['cordon and withdrawal', type(/^node-(cordon|withdrawal)\.create$/)],
+  ['drain', type(/^node\.drain$/)],
+  ['machine terminated', type(/^instance\.delete$/)],
+  ['its node, routes, certificates', both(type(/\.delete$/), not(type(/^instance\./)))],
+];
+
 /** An event history may have 51,200 events; the issue's own limit is far below. */
 const EVENT_LIMIT = 2_000;
 

@@ -10,10 +10,19 @@ import { figuresOf } from '../history.ts';
 import { withSandbox } from '../home.ts';
 import { Measurements } from '../measurement.ts';
 import { addMemory } from '../memory.ts';
-import { addOperation, BAKE_STAGES, CREATE_STAGES, DESTROY_STAGES } from '../stages.ts';
+import {
+  addOperation,
+  BAKE_STAGES,
+  CREATE_STAGES,
+  DESTROY_STAGES,
+  JOIN_STAGES,
+  REMOVE_STAGES,
+} from '../stages.ts';
 
 const BAKE = 'BakeAmi';
 const CREATE = 'CreateZone';
+const JOIN = 'NodeJoin';
+const REMOVE = 'NodeRemove';
 const DESTROY = 'DestroyZone';
 
 /** Controllers and caches of a new zone come to rest. */
@@ -21,7 +30,7 @@ const SETTLE_MS = 15_000;
 
 export const operations: Bench = {
   name: 'operations',
-  what: 'Bake, create and destroy by the command line: stages as the histories tell, calls to AWS as the front counted them (those of machines included), and memory with the zone up.',
+  what: 'Bake, create, join a worker and remove it again while it is idle, destroy, by the command line: stages as the histories tell, calls to AWS as the front counted them (those of machines included), and memory with the zone up.',
   async run({ repeat, say }) {
     const figures = new Measurements();
     for (let round = 1; round <= repeat; round++) {
@@ -40,20 +49,40 @@ async function lifeOfZone(state: SandboxState, figures: Measurements): Promise<v
   await step(state, figures, CREATE, ['zone', 'create', 'examples/zone.yaml', '--yes']);
   await sleep(SETTLE_MS);
   addMemory(figures, 'memory with the zone up', state);
+  const joined = await step(state, figures, JOIN, ['node', 'join', 'zone03', '--yes', '--json']);
+  await addBeyondBoot(figures);
+  const { result } = JSON.parse(joined) as { result: { machine: string } };
+  await step(state, figures, REMOVE, ['node', 'remove', 'zone03', result.machine, '--yes']);
   await step(state, figures, DESTROY, ['zone', 'destroy', 'zone03', '--yes']);
   addMemory(figures, 'memory after the zone was destroyed', state);
 }
 
-const STAGES = { [BAKE]: BAKE_STAGES, [CREATE]: CREATE_STAGES, [DESTROY]: DESTROY_STAGES } as const;
+const STAGES = {
+  [BAKE]: BAKE_STAGES,
+  [CREATE]: CREATE_STAGES,
+  [JOIN]: JOIN_STAGES,
+  [REMOVE]: REMOVE_STAGES,
+  [DESTROY]: DESTROY_STAGES,
+} as const;
+
+/** What a join adds to the boot of its machine: everything but the time from its launch to its node's registration. */
+async function addBeyondBoot(figures: Measurements): Promise<void> {
+  const { seconds, activities } = await lastOf(JOIN);
+  const registered = activities.find(({ type }) => type === 'node.create');
+  if (registered === undefined)
+    throw new Error('Cannot tell when the node registered: expected a node.create');
+  const boot = registered.to - registered.from;
+  figures.add('beyond the boot of its machine', seconds - boot, { unit: 's', group: JOIN });
+}
 
 async function step(
   state: SandboxState,
   figures: Measurements,
   type: keyof typeof STAGES,
   command: readonly string[],
-): Promise<void> {
+): Promise<string> {
   const before = lastSequence(await callsSince(state, 0));
-  const { seconds } = await runCli(command);
+  const { seconds, stdout } = await runCli(command);
   figures.add('command line, start to end', seconds, { unit: 's', group: type });
   addOperation(figures, type, await lastOf(type), STAGES[type]);
   const calls = await callsSince(state, before);
@@ -62,6 +91,7 @@ async function step(
     figures.add(`calls to AWS: ${kind}`, count, { unit: 'calls', group: type });
   const refused = calls.filter(({ status }) => status >= 400 && status < 500).length;
   figures.add('calls to AWS: answered with 4xx (not there yet)', refused, { unit: 'calls', group: type });
+  return stdout;
 }
 
 /** Figures of the only operation of this type that the sandbox has seen. */
