@@ -15,6 +15,7 @@ import { hostedZoneEffect } from './hosted-zone.ts';
 import { imageVerificationEffect } from './image-verification.ts';
 import { imageEffect } from './image.ts';
 import { instanceProfileEffect } from './instance-profile.ts';
+import { instanceHaltEffect } from './instance-halt.ts';
 import { instanceEffect } from './instance.ts';
 import { internetGatewayEffect } from './internet-gateway.ts';
 import { machineCertificatesEffect } from './machine-certificates.ts';
@@ -24,6 +25,7 @@ import { routeTableEffect } from './route-table.ts';
 import { routeEffect } from './route.ts';
 import { securityGroupRulesEffect } from './security-group-rules.ts';
 import { securityGroupEffect } from './security-group.ts';
+import { snapshotCopyEffect } from './snapshot-copy.ts';
 import { storeDocumentEffect, type StoreSettings } from './store-document.ts';
 import { subnetEffect } from './subnet.ts';
 import { vpcEffect } from './vpc.ts';
@@ -54,6 +56,8 @@ export const createAwsEffects = (clients: Clients, settings: StoreSettings): Aws
   'dns-records': dnsRecordsEffect(clients),
   'store-document': storeDocumentEffect(clients, settings),
   'etcd-backup': etcdBackupEffect(clients, settings),
+  'instance-halt': instanceHaltEffect(clients),
+  'snapshot-copy': snapshotCopyEffect(clients, settings),
 });
 
 export const createPkiEffects = (

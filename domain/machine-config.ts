@@ -41,6 +41,14 @@ export const machineConfigSchema = z.strictObject({
       /** `new` for the first members, `existing` for one that joins. */
       initialState: z.enum(['new', 'existing']).default('new'),
       token: z.string().min(1),
+      /** For a first member that begins with a snapshot: what it shall find in its own prefix. */
+      restore: z
+        .strictObject({
+          sha256: z.string().regex(/^[0-9a-f]{64}$/),
+          /** Added to all revisions, so that nobody who watched the etcd before sees time go back. */
+          bumpRevision: z.number().int().min(0),
+        })
+        .optional(),
       /** Client URLs of all members. */
       endpoints: z.array(z.url()).min(1),
     }),
@@ -80,6 +88,8 @@ export function machineKeys(userId: string, storePrefix = '') {
     prefix,
     phase: `${prefix}phase.json`,
     log: `${prefix}log`,
+    /** Snapshot that a first etcd member begins with. */
+    snapshot: `${prefix}restore.db`,
     request: (profile: string) => `${prefix}csr/${profile}.pem`,
     certificates: `${prefix}certificates.json`,
     serviceAccountPublicKey: `${prefix}service-account.pub`,
@@ -111,6 +121,7 @@ export const JOIN_PHASES = [
   'requests',
   'certificates',
   'configuration',
+  'restore',
   'units',
   'health',
   'ready',

@@ -2,6 +2,7 @@
 export { applyServices as ApplyServices } from './apply-services.ts';
 export { bakeAmi as BakeAmi } from './bake-ami.ts';
 export { createZone as CreateZone } from './create-zone.ts';
+export { etcdRestore as EtcdRestore } from './etcd-restore.ts';
 export { etcdBackupRestore as EtcdBackupRestore } from './etcd-backup.ts';
 export { proveBackup as ProveBackup } from './prove-backup.ts';
 export { destroyZone as DestroyZone } from './destroy-zone.ts';

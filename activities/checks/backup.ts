@@ -16,7 +16,7 @@ import {
 import { checksOf, verdictOf, type ProofEvidence, type RestoredState } from '../../domain/etcd/proof.ts';
 import { ZonewrightError } from '../../domain/errors.ts';
 import { parse } from '../../domain/parse.ts';
-import { isAlreadyThere, orAbsent } from '../cloud/cloud-errors.ts';
+import { cloudErrorCode, isAlreadyThere, orAbsent } from '../cloud/cloud-errors.ts';
 import type { EtcdAccess } from '../cloud/etcd.ts';
 import { putObject, readObject, type ObjectName } from '../cloud/objects.ts';
 import { uploadStream } from '../cloud/upload.ts';
@@ -123,7 +123,7 @@ async function readRecord(
   name: ObjectName,
   signal: AbortSignal,
 ): Promise<SnapshotRecord | undefined> {
-  const object = await readObject(s3, name, signal);
+  const object = await orUnlisted(readObject(s3, name, signal));
   return object && parse(snapshotRecordSchema, JSON.parse(object.text), `"${name.bucket}/${name.key}"`);
 }
 
@@ -197,7 +197,7 @@ async function fetchVersion(s3: S3Client, { bucket, record, file }: Fetch, signa
   const { key: Key, versionId } = record;
   const version = versionId === 'null' ? {} : { VersionId: versionId };
   const command = new GetObjectCommand({ Bucket: bucket, Key, ...version });
-  const answer = await orNoVersion(s3.send(command, { abortSignal: signal }));
+  const answer = await orUnlisted(orNoVersion(s3.send(command, { abortSignal: signal })));
   if (answer === undefined) return undefined;
   const hash = createHash('sha256');
   let bytes = 0;
@@ -212,6 +212,16 @@ async function fetchVersion(s3: S3Client, { bucket, record, file }: Fetch, signa
   };
   await pipeline(answer.Body as Readable, counted, createWriteStream(file, { mode: 0o600 }), { signal });
   return { sha256: hash.digest('hex'), bytes };
+}
+
+/** Whoever may not list a bucket is told 403 of what is not there. */
+async function orUnlisted<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (cloudErrorCode(error) === 'AccessDenied') return undefined;
+    throw error;
+  }
 }
 
 /** S3 calls a version that never was an invalid argument. */

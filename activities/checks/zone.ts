@@ -7,6 +7,7 @@ import { discoveryChecks } from './discovery.ts';
 import { kubernetesChecks } from './kubernetes.ts';
 import { nodeChecks } from './nodes.ts';
 import { podChecks } from './pods.ts';
+import { restoredChecks } from './restored.ts';
 import { serviceChecks } from './services.ts';
 
 export interface ZoneAccess {
@@ -21,6 +22,7 @@ export interface ZoneAccess {
 export const createZoneChecks = ({ kubernetes, etcd, discovery, backups }: ZoneAccess) => ({
   ...backupChecks(etcd, backups),
   ...discoveryChecks(discovery),
+  ...restoredChecks(etcd),
   ...etcdChecks(etcd),
   ...etcdMemberChecks(etcdOf({ kubernetes: etcd, discovery })),
   ...kubernetesChecks(kubernetes),

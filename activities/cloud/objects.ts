@@ -32,14 +32,14 @@ export interface StoredObject {
 type Tags = Readonly<Record<string, string>>;
 
 /** S3 writes tags in a call of its own, metadata with the object; metadata is ASCII. */
-const metadataOf = (tags: Tags): Record<string, string> =>
+export const metadataOf = (tags: Tags): Record<string, string> =>
   Object.fromEntries(
     Object.entries(tags)
       .filter(([key]) => key.startsWith(TAG_PREFIX))
       .map(([key, value]) => [key.replace(':', '-'), encodeURIComponent(value)]),
   );
 
-const tagsOfMetadata = (metadata: Tags = {}): Record<string, string> =>
+export const tagsOfMetadata = (metadata: Tags = {}): Record<string, string> =>
   Object.fromEntries(
     Object.entries(metadata).map(([key, value]) => [key.replace('-', ':'), decodeURIComponent(value)]),
   );

@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 
 export interface MachineFile {
@@ -47,6 +56,14 @@ export class MachineFiles {
     chmodSync(partial, mode);
     renameSync(partial, target);
     return true;
+  }
+
+  /** A folder and everything in it becomes a user's. */
+  giveTo(path: string, owner: string): void {
+    const { uid, gid } = this.#user(owner);
+    const folder = this.at(path);
+    for (const name of ['', ...readdirSync(folder, { recursive: true, encoding: 'utf8' })])
+      chownSync(join(folder, name), uid, gid);
   }
 
   /** For what is no plain file, such as a file of /proc. */

@@ -6,6 +6,10 @@ import {
   S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { machineKeys, type MachineConfig } from '../../domain/machine-config.ts';
 
 /** The machine's own prefix of the zone store: all that its role opens to it. */
@@ -14,6 +18,8 @@ export interface MachineStore {
   put(key: string, text: string): Promise<void>;
   /** Nothing where there is nothing. */
   get(key: string): Promise<string | undefined>;
+  /** Writes an object to a file as it arrives; its SHA-256 in hexadecimal, nothing where there is nothing. */
+  fetch(key: string, path: string): Promise<string | undefined>;
 }
 
 type Place = Pick<MachineConfig, 'region' | 'bucket' | 'storePrefix'>;
@@ -38,7 +44,28 @@ export async function openMachineStore({ region, bucket, storePrefix }: Place): 
         throw error;
       }
     },
+    async fetch(key, path) {
+      try {
+        const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+        return Body ? await writeHashed(Body as Readable, path) : undefined;
+      } catch (error) {
+        if (isAbsent(error)) return undefined;
+        throw error;
+      }
+    },
   };
+}
+
+async function writeHashed(source: Readable, path: string): Promise<string> {
+  const hash = createHash('sha256');
+  const hashed = async function* (chunks: AsyncIterable<Uint8Array>) {
+    for await (const chunk of chunks) {
+      hash.update(chunk);
+      yield chunk;
+    }
+  };
+  await pipeline(source, hashed, createWriteStream(path, { mode: 0o600 }));
+  return hash.digest('hex');
 }
 
 /** Without the right to list, S3 says 403 of a key that is not there. */

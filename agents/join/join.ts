@@ -18,6 +18,7 @@ import {
   stillMissing,
 } from './certificates.ts';
 import type { JoinReport } from './report.ts';
+import { restoreEtcd } from './restore.ts';
 import { probe, probesOf, unitsOf } from './units.ts';
 
 export interface JoinMachine {
@@ -29,6 +30,8 @@ export interface JoinMachine {
   readonly pollMs: number;
   /** How long units may take to be healthy before the join starts over. */
   readonly healthMs: number;
+  /** Path of etcdutl; that of the image without it. */
+  readonly etcdutl?: string;
 }
 
 /**
@@ -56,6 +59,7 @@ export async function joinZone(machine: JoinMachine): Promise<void> {
   const changed = configFiles({ config, facts, profiles, read: (path) => files.read(path) }).map((file) =>
     files.write(file),
   );
+  await restoreEtcd(machine, config, facts, store);
   await report.enter('units');
   await startUnits(machine.systemd, unitsOf(config), certificatesChanged || changed.includes(true));
   await report.enter('health');

@@ -1,4 +1,4 @@
-/** `zonewright etcd`: back up a zone's etcd, list and prove backups. */
+/** `zonewright etcd`: back up a zone's etcd, list and prove backups, bring a zone back from one. */
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import type { ProofRecord } from '../../domain/etcd/backup.ts';
@@ -9,6 +9,7 @@ import type { EtcdBackupResult } from '../../workflows/etcd-backup.ts';
 import { ClientError, EXIT } from '../errors.ts';
 import type { ExitCode } from '../errors.ts';
 import { withTemporal } from './connect.ts';
+import type { RestoreOptions } from './etcd-restore.ts';
 import { parseDuration, withStartOptions } from './operation-options.ts';
 import type { StartOptions } from './operation-options.ts';
 import { duration, table, verb } from './output.ts';
@@ -17,7 +18,7 @@ import type { Output } from './output.ts';
 const ZONE = 'e.g. zone03';
 
 export function addEtcdCommands(program: Command): void {
-  const etcd = program.command('etcd').description("backups of a zone's etcd: make, list, prove");
+  const etcd = program.command('etcd').description("backups of a zone's etcd: make, list, prove, restore");
   withStartOptions(etcd.command('backup').argument('<zone>', ZONE))
     .option(
       '--every <duration>',
@@ -44,6 +45,22 @@ export function addEtcdCommands(program: Command): void {
   )
     .description('prove a backup again by restoring it into a scratch etcd')
     .action(verb(proveAgain));
+  withStartOptions(
+    etcd
+      .command('restore')
+      .argument('<zone>', ZONE)
+      .argument('<backup>', 'a proven one: its name, an unmistakable part of it, or "latest"'),
+  )
+    .option('--plan', 'only say what would be done')
+    .option('--yes', 'approve the plan as it is shown')
+    .description("bring a zone's etcd back from a proven backup, on a fresh director")
+    .action(
+      verb(async (output, name: string, wanted: string, options: RestoreOptions) => {
+        const manifest = await activeZone(name);
+        const { restoreEtcd } = await import('./etcd-restore.ts');
+        return restoreEtcd(output, manifest, await backupsOf(manifest.zone), wanted, options);
+      }),
+    );
 }
 
 interface BackUpOptions extends StartOptions {

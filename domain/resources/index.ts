@@ -12,6 +12,7 @@ import { etcdVoter } from './etcd-voter.ts';
 import { hostedZone } from './hosted-zone.ts';
 import { image } from './image.ts';
 import { imageVerification } from './image-verification.ts';
+import { instanceHalt } from './instance-halt.ts';
 import { instance } from './instance.ts';
 import { instanceProfile } from './instance-profile.ts';
 import { internetGateway } from './internet-gateway.ts';
@@ -31,6 +32,7 @@ import { serviceDefinition } from './service-definition.ts';
 import { serviceGeneration } from './service-generation.ts';
 import { serviceShrink } from './service-shrink.ts';
 import { serviceWithdrawal } from './service-withdrawal.ts';
+import { snapshotCopy } from './snapshot-copy.ts';
 import { storeDocument } from './store-document.ts';
 import { subnet } from './subnet.ts';
 import { vpc } from './vpc.ts';
@@ -72,6 +74,8 @@ export const resources = {
   'service-withdrawal': serviceWithdrawal,
   'service-shrink': serviceShrink,
   'etcd-backup': etcdBackup,
+  'instance-halt': instanceHalt,
+  'snapshot-copy': snapshotCopy,
 } as const;
 
 export type Kind = keyof typeof resources;

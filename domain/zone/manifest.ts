@@ -103,13 +103,13 @@ export const machineNames = ({ made }: Pick<ZoneManifest, 'made'>): string[] =>
 /** What later operations plan from: a manifest without what was made. */
 export type ZoneAbout = Pick<
   ZoneManifest,
-  'zone' | 'environment' | 'domain' | 'state' | 'imageId' | 'spec' | 'facts' | 'operation'
+  'zone' | 'environment' | 'domain' | 'state' | 'imageId' | 'spec' | 'facts' | 'operation' | 'createdAt'
 > & { readonly machines: readonly string[] };
 
 export function aboutZone(manifest: ZoneManifest): ZoneAbout {
-  const { zone, environment, domain, state, imageId, spec, facts, operation } = manifest;
+  const { zone, environment, domain, state, imageId, spec, facts, operation, createdAt } = manifest;
   return {
-    ...{ zone, environment, domain, state, imageId, spec },
+    ...{ zone, environment, domain, state, imageId, spec, createdAt },
     ...(facts === undefined ? {} : { facts }),
     ...(operation === undefined ? {} : { operation }),
     machines: machineNames(manifest),

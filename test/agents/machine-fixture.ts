@@ -1,4 +1,5 @@
 /** A machine without a machine: its files in a temporary folder, its prefix in memory, its signer beside it. */
+import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -115,6 +116,13 @@ export function memoryStore(onPut: (store: MemoryStore, key: string) => void = (
     },
     async get(key) {
       return objects.get(key);
+    },
+    async fetch(key, path) {
+      const text = objects.get(key);
+      if (text === undefined) return undefined;
+      const bytes = Buffer.from(text, 'base64');
+      writeFileSync(path, bytes);
+      return createHash('sha256').update(bytes).digest('hex');
     },
   };
   return store;

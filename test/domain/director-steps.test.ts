@@ -13,6 +13,7 @@ const about = (...machines: string[]): ZoneAbout => ({
   domain: 'zone03.prod.example.com',
   state: 'active',
   imageId: 'ami-0123456789abcdef0',
+  createdAt: '2026-01-31T12:00:00.000Z',
   spec: zoneSpec(),
   facts: zoneFacts(),
   machines,
