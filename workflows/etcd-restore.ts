@@ -212,10 +212,10 @@ async function zoneWorks(
 }
 
 /** All that is in etcd lies in it; once the member has begun nobody needs it. */
-async function removeCopy({ undos, account }: Operation): Promise<void> {
+async function removeCopy(operation: Operation): Promise<void> {
   const isCopy = ({ kind }: UndoEntry): boolean => kind === 'snapshot-copy';
   // What cannot be removed now stays registered, and is not forgotten.
-  const stuck = await unwind(undos.filter(isCopy), account);
+  const stuck = await unwind(operation.undos.filter(isCopy), operation);
   if (stuck.length > 0)
     throw ApplicationFailure.nonRetryable('Cannot remove the copy of the snapshot', 'Leftover');
 }
@@ -235,7 +235,7 @@ async function removeOld(
     await operation.orDecide(`removing ${old.machine}`, async () => {
       const stuck = await unwind(
         left.map((part) => undoOf(part, zone)),
-        operation.account,
+        operation,
       );
       if (stuck.length > 0) throw failLeftover(operation, stuck, []);
     });
