@@ -34,6 +34,19 @@ export interface OperationSummary {
 /** Who asks: `ZONEWRIGHT_ACTOR`, else the user on this computer. */
 export const actor = (): string => process.env['ZONEWRIGHT_ACTOR'] || `${userInfo().username}@${hostname()}`;
 
+/** How every operation's input begins that a person starts from here. */
+export const askerOf = ({
+  reason,
+  ifFree,
+}: {
+  readonly reason: string;
+  readonly ifFree?: boolean | undefined;
+}): { readonly actor: string; readonly reason: string; readonly whenHeld?: 'refuse' } => ({
+  actor: actor(),
+  reason,
+  ...(ifFree === true ? { whenHeld: 'refuse' } : {}),
+});
+
 export interface Start {
   readonly type: OperationType;
   readonly id: string;

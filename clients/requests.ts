@@ -10,6 +10,8 @@ export interface Asker {
   /** How the actor is called, where the actor is an id. */
   readonly actorName?: string;
   readonly reason: string;
+  /** Not to stand in line when another operation holds the zone. */
+  readonly whenHeld?: 'refuse';
   /** Of this wish: delivered twice, it starts one operation. */
   readonly request?: string;
 }

@@ -7,7 +7,7 @@ import type { ZoneManifest } from '../../domain/zone/manifest.ts';
 import { nodeUserData } from '../../machine/node-user-data.ts';
 import { EXIT } from '../errors.ts';
 import type { ExitCode } from '../errors.ts';
-import { actor } from '../operations.ts';
+import { askerOf } from '../operations.ts';
 import { operationRequest } from '../requests.ts';
 import type { OperationRequest } from '../requests.ts';
 import { findZone } from '../zones/find-zone.ts';
@@ -150,7 +150,7 @@ async function joinOne(
   request: JoinRequest,
   options: JoinOptions,
 ): Promise<Outcome<Joined>> {
-  const asker = { actor: actor(), reason: options.reason };
+  const asker = askerOf(options);
   const handle = await joinRequest(plan, request, context.store.bucket).start(client, asker);
   return follow<Joined>(client, handle, options);
 }

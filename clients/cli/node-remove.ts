@@ -8,7 +8,7 @@ import { withAws } from '../aws.ts';
 import { loadContext } from '../contexts.ts';
 import { ClientError, EXIT } from '../errors.ts';
 import type { ExitCode } from '../errors.ts';
-import { actor } from '../operations.ts';
+import { askerOf } from '../operations.ts';
 import { operationRequest } from '../requests.ts';
 import type { OperationRequest } from '../requests.ts';
 import { findZone } from '../zones/find-zone.ts';
@@ -152,7 +152,7 @@ async function start(
   options: RemoveOptions,
 ): Promise<ExitCode> {
   const request = removeRequest(plan, context.store.bucket, '', options.drainDeadline);
-  const handle = await request.start(client, { actor: actor(), reason: options.reason });
+  const handle = await request.start(client, askerOf(options));
   const outcome = await follow<Removed>(client, handle, options);
   return conclude(
     output,

@@ -3,14 +3,14 @@ import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import type { JoinOptions } from './node-join.ts';
 import type { RemoveOptions } from './node-remove.ts';
-import { parseDuration, withStartOptions } from './operation-options.ts';
+import { parseDuration, withZoneStartOptions } from './operation-options.ts';
 import { table, verb } from './output.ts';
 import type { Output } from './output.ts';
 
 export function addNodeCommands(program: Command): void {
   const node = program.command('node').description('nodes of a zone: join, look, remove');
 
-  withStartOptions(node.command('join').argument('<zone>', 'e.g. zone03'))
+  withZoneStartOptions(node.command('join').argument('<zone>', 'e.g. zone03'))
     .option('--role <role>', 'worker or director', 'worker')
     .option('--pool <number>', "place of the workers' pool in the zone file, from 0", wholeNumber)
     .option('--machine <name>', 'which slot, e.g. worker-2; the lowest free one without it')
@@ -26,7 +26,7 @@ export function addNodeCommands(program: Command): void {
 
   node.command('list').argument('<zone>', 'e.g. zone03').description('machines of a zone').action(verb(list));
 
-  withStartOptions(
+  withZoneStartOptions(
     node
       .command('remove')
       .argument('<zone>', 'e.g. zone03')

@@ -7,6 +7,8 @@ export interface StartOptions {
   readonly detach?: boolean;
   readonly wait?: number;
   readonly reason: string;
+  /** Not to stand in line when another operation holds the zone. */
+  readonly ifFree?: boolean;
 }
 
 export function withStartOptions(command: Command): Command {
@@ -14,6 +16,13 @@ export function withStartOptions(command: Command): Command {
     .option('--detach', 'return the id of the operation at once')
     .addOption(reasonOption());
 }
+
+/** Of verbs that change a zone: operations on one zone are admitted one at a time. */
+export const withZoneStartOptions = (command: Command): Command =>
+  withStartOptions(command).option(
+    '--if-free',
+    'be refused when another operation holds the zone, instead of standing in line',
+  );
 
 export const withFollowOptions = (command: Command): Command =>
   command.option('--wait <duration>', 'stop following after this long, e.g. 10m; exit code 4', parseDuration);

@@ -5,7 +5,7 @@ import type { ServicesGround } from '../../domain/services/ground.ts';
 import type { ServicesSpec } from '../../domain/services/spec.ts';
 import { loadContext } from '../contexts.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
-import { actor, startOperation } from '../operations.ts';
+import { askerOf, startOperation } from '../operations.ts';
 import { readGround } from '../services/ground.ts';
 import { readServices } from '../services/read-services.ts';
 import { confirm } from './confirm.ts';
@@ -59,7 +59,7 @@ export async function applyServices(output: Output, file: string, options: Apply
       id: `services-${zone}`,
       whenRunning: 'FAIL',
       input: {
-        ...{ actor: actor(), reason: options.reason, environment, onFailure: options.onFailure },
+        ...{ ...askerOf(options), environment, onFailure: options.onFailure },
         ...{ zone, bucket: context.store.bucket, services, prune: options.prune === true },
         ...{ options: rollOptionsOf(options), approvedPlan: plan.hash },
       },

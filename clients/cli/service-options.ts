@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 import { parse } from '../../domain/parse.ts';
 import { rollOptionsSchema, type RollOptions } from '../../domain/services/roll.ts';
-import { parseDuration, withStartOptions, type StartOptions } from './operation-options.ts';
+import { parseDuration, withZoneStartOptions, type StartOptions } from './operation-options.ts';
 
 export interface ServiceOptions extends StartOptions {
   readonly plan?: boolean;
@@ -15,7 +15,7 @@ export interface ServiceOptions extends StartOptions {
 }
 
 export const withServiceOptions = (command: Command): Command =>
-  withStartOptions(command)
+  withZoneStartOptions(command)
     .option('--plan', 'only say what would be done')
     .option('--yes', 'approve the plan as it is shown')
     .option('--batch <count>', 'start at most so many at the same time', wholeNumber)

@@ -5,7 +5,7 @@ import type { ServiceSpec } from '../../domain/services/spec.ts';
 import type { RollResult } from '../../workflows/services/roll.ts';
 import { loadContext, type ZonewrightContext } from '../contexts.ts';
 import { ClientError, EXIT, type ExitCode } from '../errors.ts';
-import { actor } from '../operations.ts';
+import { askerOf } from '../operations.ts';
 import { operationRequest, type OperationRequest } from '../requests.ts';
 import { mustKnow, readGround } from '../services/ground.ts';
 import { readServices, withImages } from '../services/read-services.ts';
@@ -113,7 +113,7 @@ async function start(
   options: RollVerbOptions,
 ): Promise<ExitCode> {
   return withTemporal(async ({ client, context }) => {
-    const asker = { actor: actor(), reason: options.reason };
+    const asker = askerOf(options);
     const handle = await rollRequest(ground, roll, context.store.bucket).start(client, asker);
     const outcome = await follow<RollResult>(client, handle, options);
     return conclude(output, outcome, options, rolledText);

@@ -6,7 +6,7 @@ import { withAws } from '../aws.ts';
 import { loadContext } from '../contexts.ts';
 import { ClientError, EXIT } from '../errors.ts';
 import type { ExitCode } from '../errors.ts';
-import { actor, startOperation } from '../operations.ts';
+import { askerOf, startOperation } from '../operations.ts';
 import { readManifest } from '../zones/manifests.ts';
 import { planOf, prepareZone } from '../zones/prepare.ts';
 import type { PreparedZone } from '../zones/prepare.ts';
@@ -135,8 +135,7 @@ async function start(
     id: `create-${plan.zone}`,
     whenRunning: 'FAIL',
     input: {
-      actor: actor(),
-      reason: options.reason,
+      ...askerOf(options),
       environment: plan.environment,
       zone: plan.zone,
       approvedPlan: plan.hash,

@@ -6,7 +6,7 @@ import type { ExitCode } from '../errors.ts';
 import type { CreateOptions } from './zone-create.ts';
 import { confirm } from './confirm.ts';
 import { withTemporal } from './connect.ts';
-import { withStartOptions } from './operation-options.ts';
+import { withZoneStartOptions } from './operation-options.ts';
 import type { StartOptions } from './operation-options.ts';
 import { table, verb } from './output.ts';
 import type { Output } from './output.ts';
@@ -22,7 +22,7 @@ export function addZoneCommands(program: Command): void {
       verb(async (output, file: string) => (await import('./zone-create.ts')).printZonePlan(output, file)),
     );
 
-  withStartOptions(zone.command('create').argument('<file>', 'a zone file, e.g. examples/zone.yaml'))
+  withZoneStartOptions(zone.command('create').argument('<file>', 'a zone file, e.g. examples/zone.yaml'))
     .option('--plan', 'only say what would be made, as "zone plan" does')
     .option('--yes', 'approve the plan as it is shown')
     .description('create a zone; bakes its image first where there is none')
@@ -45,7 +45,7 @@ export function addZoneCommands(program: Command): void {
     .description('what a zone is made of')
     .action(verb(show));
 
-  withStartOptions(zone.command('destroy').argument('<zone>', 'e.g. zone03'))
+  withZoneStartOptions(zone.command('destroy').argument('<zone>', 'e.g. zone03'))
     .option('--plan', 'only say what would be removed')
     .option('--yes', 'do not ask')
     .description('destroy a zone and prove that nothing is left')
@@ -128,7 +128,7 @@ async function destroy(output: Output, name: string, options: DestroyOptions): P
     question: `Destroy zone ${manifest.domain} with its ${parts} parts?`,
     yes: options.yes,
   });
-  const { actor, startOperation } = await import('../operations.ts');
+  const { askerOf, startOperation } = await import('../operations.ts');
   const { conclude, follow } = await import('./follow.ts');
   return withTemporal(async ({ client, context }) => {
     const { zone, environment } = manifest;
@@ -137,8 +137,7 @@ async function destroy(output: Output, name: string, options: DestroyOptions): P
       environment,
       bucket: context.store.bucket,
       approvedPlan,
-      actor: actor(),
-      reason: options.reason,
+      ...askerOf(options),
     };
     const id = `destroy-${manifest.zone}`;
     const handle = await startOperation(client, { type: 'DestroyZone', id, input, whenRunning: 'FAIL' });
