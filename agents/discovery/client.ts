@@ -35,7 +35,9 @@ export async function openDiscovery(access: DiscoveryAccess, key: string): Promi
     );
     return chosen;
   } catch (error) {
-    const reasons = (error as AggregateError).errors.map((each) => (each as Error).message);
+    const reasons = (error as AggregateError).errors.map((each) =>
+      (each as Error).message.replace(/^4 DEADLINE_EXCEEDED.*/s, 'no answer in time'),
+    );
     throw new Error(
       `no member answers at ${access.endpoints.join(', ')}: ${[...new Set(reasons)].join('; ')}`,
     );

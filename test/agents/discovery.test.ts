@@ -264,7 +264,7 @@ suite('discovery', { timeout: 240_000 }, () => {
     const answers = new Set<string | undefined>(
       await Promise.all(Array.from({ length: 8 }, async () => (await ask('web.x')).lines[0])),
     );
-    assert.deepEqual([...answers].toSorted(), ['one', 'two']);
+    assert.deepEqual(answers, new Set(['one', 'two']));
     for (const name of ['a', 'b'] as const) await nodes[name].put(agentKey(nodeOf(name))).value('{}');
     await announce('b', 'web', 2, two.address);
     await routed('web', [2]);
