@@ -28,7 +28,9 @@ export function buttonsOf(explanation: Explanation): object[] {
       type,
       ...(control === 'decide' ? { question: question?.id, choice } : {}),
     });
-    return wish.success ? [button(wish.data)] : [];
+    // Where the question has an answer that ends it, one button of this name is enough.
+    const answered = control !== 'decide' && question?.choices.includes(control) === true;
+    return wish.success && !answered ? [button(wish.data)] : [];
   });
 }
 

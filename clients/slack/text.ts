@@ -1,17 +1,16 @@
 /** Slack's way of writing: mrkdwn, mentions, dates in the reader's own time zone. */
 import type { Decision } from '../../domain/explain.ts';
 
-/** What others wrote must neither mention anybody nor become a link. */
+/** What others wrote must neither mention anybody nor become a link, nor open or end a code block. */
 export const escaped = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('```', "'''");
 
 /** Cut to so many characters. */
 export const cut = (text: string, most: number): string =>
   text.length > most ? `${text.slice(0, most - 1)}…` : text;
 
-/** In a code block, which it cannot end early. */
-export const code = (text: string, most = 2_800): string =>
-  `\`\`\`${cut(escaped(text).replaceAll('```', "'''"), most)}\`\`\``;
+/** In a code block. */
+export const code = (text: string, most = 2_800): string => `\`\`\`${cut(escaped(text), most)}\`\`\``;
 
 export const inline = (text: string): string => `\`${escaped(text).replaceAll('`', "'")}\``;
 

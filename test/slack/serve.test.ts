@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,15 +6,14 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { ToyOperations } from '../cli/toy-operations.ts';
 import { eventually } from '../workflows/frame.ts';
+import { killBots, startBot } from './bot-process.ts';
+import type { BotProcess } from './bot-process.ts';
 import { CHANNEL, SlackStandIn, labelsOf } from './stand-in.ts';
 
-const MAIN = join(import.meta.dirname, '../../clients/cli/main.ts');
 const folder = mkdtempSync(join(tmpdir(), 'zonewright-slack-serve-'));
-const PATIENCE_MS = 60_000;
 
 let toys: ToyOperations;
 let slack: SlackStandIn;
-const running = new Set<ChildProcess>();
 before(async () => {
   [toys, slack] = await Promise.all([ToyOperations.open(), SlackStandIn.open()]);
   const policy = { channel: CHANNEL, rules: [{ users: ['U0ALICE'], decide: ['*'] }] };
@@ -25,40 +22,19 @@ before(async () => {
   writeFileSync(join(folder, 'secret'), slack.signingSecret);
 });
 after(async () => {
-  for (const child of running) child.kill('SIGKILL');
+  killBots();
   await Promise.all([toys.close(), slack.close()]);
   rmSync(folder, { recursive: true });
 });
 
-/** `zonewright slack serve`, once it answers. */
-async function serve(
-  more: Record<string, string> = {},
-): Promise<{ child: ChildProcess; said: () => string }> {
-  const env = {
-    ...process.env,
+const serve = (more: Record<string, string> = {}): Promise<BotProcess> =>
+  startBot(slack, {
     ...toys.env,
     SLACK_BOT_TOKEN_FILE: join(folder, 'token'),
     SLACK_SIGNING_SECRET_FILE: join(folder, 'secret'),
     ZONEWRIGHT_SLACK_POLICY: join(folder, 'policy.yaml'),
-    ZONEWRIGHT_SLACK_PORT: '0',
-    SLACK_API_URL: `${slack.url}/api/`,
     ...more,
-  };
-  const child = spawn(process.execPath, [MAIN, 'slack', 'serve'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  running.add(child);
-  child.once('exit', () => running.delete(child));
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  const deadline = Date.now() + PATIENCE_MS;
-  while (!/answers on port (\d+)/.test(said) && child.exitCode === null) {
-    assert.ok(Date.now() < deadline, said);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  const [, port] = /answers on port (\d+)/.exec(said) ?? [];
-  slack.botUrl = `http://127.0.0.1:${port}`;
-  return { child, said: () => said };
-}
+  });
 
 test('a bot that is killed goes on, when it is started again, with the message that there is', async () => {
   const first = await serve();
