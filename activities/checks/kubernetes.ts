@@ -33,8 +33,9 @@ export const kubernetesChecks = (access: KubernetesAccess) => ({
       '/readyz?verbose',
       Context.current().cancellationSignal,
     );
-    if (status === 401 || status === 403)
-      throw new ZonewrightError('CloudRefused', `Cannot check the API server: it answers ${status}`);
+    if (status === 401)
+      throw new ZonewrightError('CloudRefused', 'Cannot check the API server: it answers 401');
+    // One that has just started answers 403 until it has read who may do what.
     const failed = body.split('\n').filter((line) => line.startsWith('[-]'));
     if (status === 200 && failed.length === 0) return { server };
     const because = failed.length > 0 ? failed.join('; ') : `it answers ${status}`;
