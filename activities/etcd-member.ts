@@ -82,9 +82,8 @@ export async function describeMember(
   return [{ ref: { id }, owned, attempt: 0, mismatch, isLearner, started }];
 }
 
-export async function forgetMember(access: EtcdAccess, member: MemberOf, signal: AbortSignal): Promise<void> {
-  await removeMember(access, member, signal);
-  await withEtcd(access, 'forget who made a member', async (client) => {
+/** Removes a member and forgets who made it. @throws {ZonewrightError} `GateFailed` when quorum would be lost */
+export const forgetMember = (access: EtcdAccess, member: MemberOf, signal: AbortSignal): Promise<void> =>
+  removeMember(access, member, signal, async (client) => {
     await client.delete().key(ownerKey(member.name));
   });
-}

@@ -15,8 +15,9 @@ export async function withEtcd<T>(
   access: EtcdAccess,
   action: string,
   body: (client: Etcd3) => Promise<T>,
+  without?: string,
 ): Promise<T> {
-  const client = await openEtcd(access);
+  const client = await openEtcd(access, without);
   try {
     return await body(client);
   } catch (error) {
@@ -115,21 +116,28 @@ export const requireRemovable = (access: EtcdAccess, member: MemberOf, signal: A
 
 /**
  * Removes a member, voter or learner, if the others can go on without it: projected from the list as it is right
- * now. Succeeds when it is gone already.
+ * now. Succeeds when it is gone already. The others are asked, since the member itself stops in the middle of it.
  *
+ * @param afterwards what to do once it is gone, with a client of the others
  * @throws {ZonewrightError} `GateFailed` when quorum would be lost
  */
-export async function removeMember(access: EtcdAccess, member: MemberOf, signal: AbortSignal): Promise<void> {
-  if ((await requireRemovable(access, member, signal)) === undefined) return;
-  const found = memberAt(await listMembers(access), member);
-  if (!found) return;
-  await withEtcd(access, `remove etcd member "${member.name}"`, async (client) => {
+export async function removeMember(
+  access: EtcdAccess,
+  member: MemberOf,
+  signal: AbortSignal,
+  afterwards: (client: Etcd3) => Promise<void>,
+): Promise<void> {
+  const there = await requireRemovable(access, member, signal);
+  const id = there && memberAt(await listMembers(access), member)?.id;
+  const remove = async (client: Etcd3) => {
     try {
-      await client.cluster.memberRemove({ ID: found.id });
+      if (id !== undefined) await client.cluster.memberRemove({ ID: id });
     } catch (error) {
       if (!/member not found/.test(String(error))) throw error;
     }
-  });
+    await afterwards(client);
+  };
+  await withEtcd(access, `remove etcd member "${member.name}"`, remove, id);
 }
 
 /** Refusals that pass by themselves: a connection that is too young, a learner that is behind, an election. */

@@ -86,10 +86,13 @@ export async function dialMembers(
 /**
  * A client of the voters that answer and know a leader; the caller closes it. Costs a second where somebody is dead.
  *
+ * @param without id of a member that is on its way out: it may stop answering at any moment
  * @throws {NotYet} when there is none
  */
-export async function openEtcd(access: EtcdAccess): Promise<Etcd3> {
-  const voters = (await dialMembers(access)).filter(({ isLearner, leader }) => !isLearner && leader);
+export async function openEtcd(access: EtcdAccess, without?: string): Promise<Etcd3> {
+  const voters = (await dialMembers(access)).filter(
+    ({ id, isLearner, leader }) => !isLearner && leader && id !== without,
+  );
   if (voters.length > 0)
     return connectEtcd(
       access,

@@ -48,7 +48,7 @@ suite('members of etcd', { timeout: 180_000 }, () => {
     };
     return members
       .map((one) => letter(one) ?? '')
-      .toSorted((a, b) => a.localeCompare(b))
+      .toSorted((a, b) => (a < b ? -1 : 1))
       .join(' ');
   };
   const until = (expected: string) =>
