@@ -4,7 +4,8 @@ import type { PlanOf, RefOf } from '../domain/resources/index.ts';
 import type { MemberOf } from '../domain/resources/etcd-member.ts';
 import type { Owner } from '../domain/resources/resource.ts';
 import type { EtcdAccess, EtcdOf } from './cloud/etcd.ts';
-import { listMembers, memberAt, removeMember, requireProjection, withEtcd } from './cloud/etcd-members.ts';
+import { listMembers, memberAt, requireProjection, withEtcd } from './cloud/etcd-members.ts';
+import { removeMember } from './cloud/etcd-removal.ts';
 import { differences } from './cloud/tags.ts';
 import type { Effect, Found } from './effect.ts';
 

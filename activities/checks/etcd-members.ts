@@ -3,7 +3,8 @@ import type { EtcdCluster } from '../../domain/etcd/clusters.ts';
 import type { Projection } from '../../domain/etcd/quorum.ts';
 import type { MemberOf } from '../../domain/resources/etcd-member.ts';
 import type { EtcdOf } from '../cloud/etcd.ts';
-import { examineMembers, requireProjection, requireRemovable } from '../cloud/etcd-members.ts';
+import { examineMembers, requireProjection } from '../cloud/etcd-members.ts';
+import { requireRemovable } from '../cloud/etcd-removal.ts';
 import { forgetMember } from '../etcd-member.ts';
 import { asActivity } from '../failures.ts';
 

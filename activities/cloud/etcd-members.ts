@@ -102,44 +102,6 @@ function refusal(
   });
 }
 
-/** Projects the removal of a member; `undefined` when it is gone. @throws {ZonewrightError} `GateFailed` */
-export const requireRemovable = (access: EtcdAccess, member: MemberOf, signal: AbortSignal) =>
-  requireProjection(
-    access,
-    `remove etcd member "${member.name}"`,
-    (members) => {
-      const found = memberAt(members, member);
-      return found && { change: 'remove', id: found.id };
-    },
-    signal,
-  );
-
-/**
- * Removes a member, voter or learner, if the others can go on without it: projected from the list as it is right
- * now. Succeeds when it is gone already. The others are asked, since the member itself stops in the middle of it.
- *
- * @param afterwards what to do once it is gone, with a client of the others
- * @throws {ZonewrightError} `GateFailed` when quorum would be lost
- */
-export async function removeMember(
-  access: EtcdAccess,
-  member: MemberOf,
-  signal: AbortSignal,
-  afterwards: (client: Etcd3) => Promise<void>,
-): Promise<void> {
-  const there = await requireRemovable(access, member, signal);
-  const id = there && memberAt(await listMembers(access), member)?.id;
-  const remove = async (client: Etcd3) => {
-    try {
-      if (id !== undefined) await client.cluster.memberRemove({ ID: id });
-    } catch (error) {
-      if (!/member not found/.test(String(error))) throw error;
-    }
-    await afterwards(client);
-  };
-  await withEtcd(access, `remove etcd member "${member.name}"`, remove, id);
-}
-
 /** Refusals that pass by themselves: a connection that is too young, a learner that is behind, an election. */
 const PASSING =
   /unhealthy cluster|not enough started members|in sync with leader|too many learner|already exist|leader changed|no leader|request timed out|not leader/;
