@@ -10,6 +10,7 @@ import { planRoll, rollOptionsSchema } from '../../domain/services/roll.ts';
 import { servicesSchema } from '../../domain/services/spec.ts';
 import type { ApplyServicesResult } from '../../workflows/apply-services.ts';
 import type { RollResult } from '../../workflows/services/roll.ts';
+import { isGate, sampled } from '../operations/harness/kills.ts';
 import { Laboratory, ZONE } from './laboratory.ts';
 
 const N = 3;
@@ -122,7 +123,10 @@ suite('rolls in a model of a zone', { concurrency: 6 }, () => {
     );
   });
 
-  for (const [step, laterMs] of MOMENTS) {
+  const chosen = isGate
+    ? MOMENTS
+    : [sampled('abort early', MOMENTS.slice(0, 6)), sampled('abort late', MOMENTS.slice(6))];
+  for (const [step, laterMs] of chosen.filter((moment) => moment !== undefined)) {
     const service = `abort-${step}-${laterMs}`;
     test(`aborted ${laterMs} ms into "${step}": old ones are back before new ones go`, async () => {
       await begin(service);
