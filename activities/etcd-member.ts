@@ -84,7 +84,15 @@ export async function describeMember(
 }
 
 /** Removes a member and forgets who made it. @throws {ZonewrightError} `GateFailed` when quorum would be lost */
-export const forgetMember = (access: EtcdAccess, member: MemberOf, signal: AbortSignal): Promise<void> =>
-  removeMember(access, member, signal, async (client) => {
-    await client.delete().key(ownerKey(member.name));
+export const forgetMember = (
+  access: EtcdAccess,
+  member: MemberOf,
+  signal: AbortSignal,
+  admit: () => Promise<void> = async () => undefined,
+): Promise<void> =>
+  removeMember(access, member, signal, {
+    admit,
+    afterwards: async (client) => {
+      await client.delete().key(ownerKey(member.name));
+    },
   });

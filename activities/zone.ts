@@ -45,5 +45,5 @@ export const createZoneEffects = (
 /** What the worker of a zone hosts. */
 export const createZoneActivities = (access: ZoneAccess, settings: EffectSettings) => ({
   ...activitiesOf(createZoneEffects(access, settings), settings),
-  ...createZoneChecks(access),
+  ...createZoneChecks(access, settings.readFence),
 });

@@ -30,6 +30,8 @@ export async function leaveEtcd(
   { members = [], machine, zone }: RemovePlan,
 ): Promise<void> {
   for (const member of members.toReversed()) {
-    await operation.check('etcd.remove', member, `taking ${machine} out of etcd "${member.cluster}"`, zone);
+    const { fence } = operation;
+    const summary = `taking ${machine} out of etcd "${member.cluster}"`;
+    await operation.check('etcd.remove', { ...member, fence }, summary, zone);
   }
 }

@@ -1,16 +1,21 @@
 import { Context } from '@temporalio/activity';
 import type { EtcdCluster } from '../../domain/etcd/clusters.ts';
+import type { Fence } from '../../domain/keeper/fence.ts';
 import type { Projection } from '../../domain/etcd/quorum.ts';
 import type { MemberOf } from '../../domain/resources/etcd-member.ts';
 import type { EtcdOf } from '../cloud/etcd.ts';
 import { examineMembers, requireProjection } from '../cloud/etcd-members.ts';
 import { requireRemovable } from '../cloud/etcd-removal.ts';
+import { checkFence, type ReadFence } from '../cloud/fences.ts';
 import { forgetMember } from '../etcd-member.ts';
 import { asActivity } from '../failures.ts';
 
 const signalOf = () => Context.current().cancellationSignal;
 
-export const etcdMemberChecks = (of: EtcdOf) => ({
+export type MemberRemoval = MemberOf & { readonly fence?: Fence | undefined };
+
+/** @param readFence where fences are read; without it a removal that carries one is refused */
+export const etcdMemberChecks = (of: EtcdOf, readFence?: ReadFence) => ({
   /** The real member list, each member dialled. */
   'etcd.members': asActivity('look at etcd members', ({ cluster }: { readonly cluster: EtcdCluster }) =>
     examineMembers(of(cluster)),
@@ -36,7 +41,9 @@ export const etcdMemberChecks = (of: EtcdOf) => ({
   ),
 
   /** Removes a member, however it came in; projected once more right before. Succeeds when it is gone. */
-  'etcd.remove': asActivity('remove an etcd member', (member: MemberOf) =>
-    forgetMember(of(member.cluster), member, signalOf()),
+  'etcd.remove': asActivity('remove an etcd member', ({ fence, ...member }: MemberRemoval) =>
+    forgetMember(of(member.cluster), member, signalOf(), () =>
+      checkFence(readFence, fence, `remove etcd member "${member.name}"`, signalOf()),
+    ),
   ),
 });

@@ -2,6 +2,7 @@ import type { KubernetesAccess } from '../cloud/kubernetes.ts';
 import { etcdOf, type EtcdAccess } from '../cloud/etcd.ts';
 import { backupChecks, type BackupAccess } from './backup.ts';
 import { etcdChecks } from './etcd.ts';
+import type { ReadFence } from '../cloud/fences.ts';
 import { etcdMemberChecks } from './etcd-members.ts';
 import { discoveryChecks } from './discovery.ts';
 import { kubernetesChecks } from './kubernetes.ts';
@@ -19,12 +20,15 @@ export interface ZoneAccess {
 }
 
 /** Checks that dial machines of a zone, and so run on its own worker. */
-export const createZoneChecks = ({ kubernetes, etcd, discovery, backups }: ZoneAccess) => ({
+export const createZoneChecks = (
+  { kubernetes, etcd, discovery, backups }: ZoneAccess,
+  readFence?: ReadFence,
+) => ({
   ...backupChecks(etcd, backups),
   ...discoveryChecks(discovery),
   ...restoredChecks(etcd),
   ...etcdChecks(etcd),
-  ...etcdMemberChecks(etcdOf({ kubernetes: etcd, discovery })),
+  ...etcdMemberChecks(etcdOf({ kubernetes: etcd, discovery }), readFence),
   ...kubernetesChecks(kubernetes),
   ...nodeChecks(kubernetes),
   ...podChecks(kubernetes),

@@ -15,22 +15,28 @@ export const requireRemovable = (access: EtcdAccess, member: MemberOf, signal: A
     signal,
   );
 
+export interface RemovalHooks {
+  readonly admit?: () => Promise<void>;
+  readonly afterwards: (client: Etcd3) => Promise<void>;
+}
+
 /**
  * Removes a member, voter or learner, if the others can go on without it: projected from the list as it is right
  * now. Succeeds when it is gone already. The others are asked, since the member itself stops in the middle of it.
  *
- * @param afterwards what to do once it is gone, with a client of the others
+ * @param hooks what to do right before, which may refuse, and once it is gone, with a client of the others
  * @throws {ZonewrightError} `GateFailed` when quorum would be lost
  */
 export async function removeMember(
   access: EtcdAccess,
   member: MemberOf,
   signal: AbortSignal,
-  afterwards: (client: Etcd3) => Promise<void>,
+  { admit, afterwards }: RemovalHooks,
 ): Promise<void> {
   const action = `remove etcd member "${member.name}"`;
   const there = await requireRemovable(access, member, signal);
   const id = there && memberAt(await listMembers(access), member)?.id;
+  await admit?.();
   if (id !== undefined) await passLeadership(access, action, id);
   const remove = async (client: Etcd3) => {
     try {

@@ -127,6 +127,13 @@ suite('members of etcd', { timeout: 180_000 }, () => {
     });
     await member().delete(input);
     assert.equal(await word(), 'V0 V1 r');
+    const stale = { zone: 'zone03', epoch: 1, number: 7, operation: 'remove-zone03-director-2' };
+    const fenced = etcdMemberChecks(of(), async () => ({ ...stale, number: 8, operation: 'another' }));
+    await assert.rejects(
+      inActivity(() => fenced['etcd.remove']({ ...named(place(2)), fence: stale })),
+      { type: 'Fenced', message: /has lost its lease on zone "zone03"/ },
+    );
+    assert.equal(await word(), 'V0 V1 r');
     const removed = () => inActivity(() => checks()['etcd.remove'](named(place(2))));
     await untilSettled(removed);
     await removed();
