@@ -12,6 +12,8 @@ export interface Recorded {
   /** `ToyZone-rolled-back`: workflow type and what happened. */
   readonly name: string;
   readonly type: string;
+  /** An operation's own name, by which signals to it are told from those to others. */
+  readonly workflowId: string;
   readonly json: unknown;
   /** As the worker wants it. */
   readonly history: protos.temporal.api.history.v1.History;
@@ -23,7 +25,9 @@ export const recordedHistories = (): Recorded[] =>
     .map((file) => {
       const name = basename(file, '.json');
       const json = JSON.parse(readFileSync(join(folder, file), 'utf8')) as { [key: string]: unknown };
-      return { name, type: name.split('-')[0] ?? name, json, history: History.fromObject(json) };
+      const history = History.fromObject(json);
+      const workflowId = history.events[0]?.workflowExecutionStartedEventAttributes?.workflowId ?? '';
+      return { name, type: name.split('-')[0] ?? name, workflowId, json, history };
     });
 
 /** Writes the history of an operation as `<name>.json`, one event a line, without what tells about the computer. */

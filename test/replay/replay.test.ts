@@ -25,9 +25,10 @@ async function replayed(
   histories: readonly Recorded[],
 ): Promise<ReadonlyMap<string, Error | undefined>> {
   const errors = new Map<string, Error | undefined>();
-  const given = histories.map(({ name, history }) => ({ workflowId: name, history }));
-  for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle }, given)) {
-    errors.set(workflowId, error);
+  const names = new Map(histories.map(({ workflowId, name }) => [workflowId, name]));
+  assert.equal(names.size, histories.length, 'each history is of another operation');
+  for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle }, histories)) {
+    errors.set(names.get(workflowId) ?? workflowId, error);
   }
   return errors;
 }
