@@ -1,4 +1,5 @@
 /** Where a command's words go: its result to stdout (text or one JSON document), everything else to stderr. */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Command } from 'commander';
 import type { ExitCode } from '../errors.ts';
 
@@ -19,6 +20,11 @@ export function outputOf(options: { readonly json?: boolean }): Output {
   };
 }
 
+const heard = new AsyncLocalStorage<Output>();
+
+/** Runs commands whose words go to `output`, whatever they are told. */
+export const withOutput = <T>(output: Output, run: () => T): T => heard.run(output, run);
+
 const write = (stream: NodeJS.WriteStream, text: string): void => {
   if (text !== '') stream.write(`${text.trimEnd()}\n`);
 };
@@ -29,7 +35,7 @@ export function verb<A extends readonly unknown[]>(
 ): (...all: unknown[]) => Promise<void> {
   return async (...all) => {
     const command = all.at(-1) as Command;
-    const output = outputOf(command.opts());
+    const output = heard.getStore() ?? outputOf(command.opts());
     process.exitCode = (await run(output, ...(all.slice(0, -1) as unknown as A))) ?? 0;
   };
 }
