@@ -103,24 +103,34 @@ const keep =
 
 const ask = ({ border, domain }: Story): Load =>
   startLoad({
-    address: border,
-    port: 80,
+    url: `http://${border}/`,
     host: `web.${domain}`,
-    requestsPerSecond: REQUESTS_PER_SECOND,
+    rate: REQUESTS_PER_SECOND,
     keepAlive: true,
   });
 
 async function tell(output: Output, load: Load): Promise<LoadReport> {
   const report = await load.stop();
-  const { sent, failed, failures, answers, latency } = report;
-  const counts = (all: Readonly<Record<string, number>>): string =>
-    Object.entries(all)
-      .map(([what, count]) => `${what} ${count}`)
-      .join(', ');
+  const { sent, failed, errors, answers, latency } = report;
   output.progress(
-    `  ${sent} requests, ${failed} failed${failed > 0 ? ` (${counts(failures)})` : ''}; answered by ${counts(answers)}; p50 ${latency.p50} ms, p99 ${latency.p99} ms`,
+    `  ${sent} requests, ${failed} failed${failed > 0 ? ` (${counts(errors)})` : ''}; answered by ${counts(byVersion(answers))}; p50 ${latency.p50} ms, p99 ${latency.p99} ms`,
   );
   return report;
+}
+
+const counts = (all: Readonly<Record<string, number>>): string =>
+  Object.entries(all)
+    .map(([what, count]) => `${what} ${count}`)
+    .join(', ');
+
+/** Of `web v1 web-3`, what its version says. */
+function byVersion(answers: Readonly<Record<string, number>>): Record<string, number> {
+  const sum: Record<string, number> = {};
+  for (const [answer, count] of Object.entries(answers)) {
+    const version = answer.split(' ').slice(0, 2).join(' ');
+    sum[version] = (sum[version] ?? 0) + count;
+  }
+  return sum;
 }
 
 /** Where to look and what to try; the last words of `npm start`. */

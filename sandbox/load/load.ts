@@ -1,17 +1,15 @@
-/** Asks a service over and over, as many times a second as told whatever becomes of earlier requests, and counts. */
+/** Steady load over HTTP that hides nothing: nothing is tried again, and each request that fails is counted by its error. */
 import { Agent, request } from 'node:http';
 
 export interface LoadOptions {
-  /** Where the requests go: an address and port, e.g. the Elastic IP of a border. */
-  readonly address: string;
-  readonly port: number;
-  /** What they ask for: `web.zone03.dev.zonewright.test`. */
-  readonly host: string;
-  readonly path?: string;
-  readonly requestsPerSecond: number;
-  /** Whether connections are used again; without it each request opens its own. */
+  readonly url: string;
+  /** Host header, where it is not the URL's. */
+  readonly host?: string;
+  /** Requests each second, sent on time whether earlier ones were answered or not. */
+  readonly rate: number;
+  /** Connections are kept and used again, or each request has its own. */
   readonly keepAlive: boolean;
-  /** A request without an answer by then has failed. */
+  /** Milliseconds after which a request has failed; default 10 s. */
   readonly timeoutMs?: number;
 }
 
@@ -19,17 +17,18 @@ export interface LoadReport {
   readonly sent: number;
   readonly succeeded: number;
   readonly failed: number;
-  /** How often each thing went wrong: `ECONNRESET`, `status 503`. Nothing is tried twice. */
-  readonly failures: Readonly<Record<string, number>>;
-  /** How often each body was answered, by its first two words: `web v1`. */
+  /** How often each error was met: `ECONNRESET`, `status 503` … */
+  readonly errors: Readonly<Record<string, number>>;
+  /** Error and milliseconds from the beginning, of the first failures. */
+  readonly failures: readonly { readonly error: string; readonly atMs: number }[];
+  /** How often each body was answered, by its first line. */
   readonly answers: Readonly<Record<string, number>>;
-  readonly seconds: number;
-  /** Milliseconds, of those that succeeded. */
+  /** Milliseconds: median, 99th percentile and slowest of what succeeded. */
   readonly latency: { readonly p50: number; readonly p99: number; readonly max: number };
+  readonly seconds: number;
 }
 
 export interface Load {
-  /** What has come of it so far. */
   report(): LoadReport;
   /** Sends nothing more, and waits for what is under way. */
   stop(): Promise<LoadReport>;
@@ -38,93 +37,104 @@ export interface Load {
 const TICK_MS = 5;
 
 export function startLoad(options: LoadOptions): Load {
-  const agent = new Agent({ keepAlive: options.keepAlive, maxSockets: Infinity });
-  const began = performance.now();
-  const tally = new Tally();
-  const open = new Set<Promise<void>>();
-  let ended: number | undefined;
-  const send = (): void => {
-    tally.sent += 1;
-    const asked = ask(options, agent, tally).finally(() => open.delete(asked));
-    open.add(asked);
-  };
-  const timer = setInterval(() => {
-    const due = ((performance.now() - began) / 1_000) * options.requestsPerSecond;
-    while (tally.sent < due) send();
-  }, TICK_MS);
-  const report = (): LoadReport => tally.report(((ended ?? performance.now()) - began) / 1_000);
+  const run = new Running(options);
+  const timer = setInterval(() => run.catchUp(), TICK_MS);
   return {
-    report,
+    report: () => run.report(),
     stop: async () => {
       clearInterval(timer);
-      ended ??= performance.now();
-      await Promise.all(open);
-      agent.destroy();
-      return report();
+      await run.settled();
+      return run.report();
     },
   };
 }
 
-class Tally {
-  sent = 0;
-  readonly #failures = new Map<string, number>();
+class Running {
+  readonly #options: LoadOptions;
+  readonly #agent: Agent;
+  readonly #began = performance.now();
+  readonly #under = new Set<Promise<void>>();
+  readonly #errors = new Map<string, number>();
   readonly #answers = new Map<string, number>();
+  readonly #failures: { error: string; atMs: number }[] = [];
   readonly #latencies: number[] = [];
+  #sent = 0;
 
-  succeeded(body: string, ms: number): void {
-    count(this.#answers, body.split(/\s+/).slice(0, 2).join(' '));
-    this.#latencies.push(ms);
+  constructor(options: LoadOptions) {
+    this.#options = options;
+    this.#agent = new Agent({ keepAlive: options.keepAlive, maxFreeSockets: 1_000 });
   }
 
-  failed(reason: string): void {
-    count(this.#failures, reason);
+  /** Sends what is due by now. */
+  catchUp(): void {
+    const due = Math.floor(((performance.now() - this.#began) / 1_000) * this.#options.rate);
+    while (this.#sent < due) {
+      this.#sent += 1;
+      const one = this.#one().finally(() => this.#under.delete(one));
+      this.#under.add(one);
+    }
   }
 
-  report(seconds: number): LoadReport {
+  async settled(): Promise<void> {
+    await Promise.all(this.#under);
+    this.#agent.destroy();
+  }
+
+  async #one(): Promise<void> {
+    const began = performance.now();
+    try {
+      const body = await this.#ask();
+      this.#latencies.push(performance.now() - began);
+      count(this.#answers, body.split('\n')[0] ?? '');
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      count(this.#errors, code ?? message);
+      if (this.#failures.length < 100)
+        this.#failures.push({ error: code ?? message, atMs: Math.round(performance.now() - this.#began) });
+    }
+  }
+
+  #ask(): Promise<string> {
+    const { url, host, timeoutMs = 10_000 } = this.#options;
+    return new Promise((resolve, reject) => {
+      const call = request(
+        url,
+        { agent: this.#agent, headers: host === undefined ? {} : { host } },
+        (answer) => {
+          let text = '';
+          answer.setEncoding('utf8');
+          answer.on('data', (part: string) => (text += part));
+          answer.on('error', reject);
+          answer.on('end', () => {
+            if (!answer.complete) reject(new Error('cut short'));
+            else if (answer.statusCode === 200) resolve(text);
+            else reject(new Error(`status ${answer.statusCode}`));
+          });
+        },
+      );
+      call.setTimeout(timeoutMs, () => call.destroy(new Error('no answer in time')));
+      call.on('error', reject);
+      call.end();
+    });
+  }
+
+  report(): LoadReport {
     const sorted = this.#latencies.toSorted((a, b) => a - b);
-    const at = (share: number): number =>
-      Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
+    const at = (share: number) => Math.round(sorted[Math.floor((sorted.length - 1) * share)] ?? 0);
+    const failed = [...this.#errors.values()].reduce((sum, each) => sum + each, 0);
     return {
-      sent: this.sent,
+      sent: this.#sent,
       succeeded: sorted.length,
-      failed: [...this.#failures.values()].reduce((sum, one) => sum + one, 0),
-      failures: Object.fromEntries(this.#failures),
+      failed,
+      errors: Object.fromEntries(this.#errors),
+      failures: [...this.#failures],
       answers: Object.fromEntries(this.#answers),
-      seconds,
       latency: { p50: at(0.5), p99: at(0.99), max: at(1) },
+      seconds: (performance.now() - this.#began) / 1_000,
     };
   }
 }
 
-const count = (counts: Map<string, number>, key: string): unknown =>
+const count = (counts: Map<string, number>, key: string): void => {
   counts.set(key, (counts.get(key) ?? 0) + 1);
-
-function ask(options: LoadOptions, agent: Agent, tally: Tally): Promise<void> {
-  const { address, port, host, path = '/', keepAlive, timeoutMs = 10_000 } = options;
-  const began = performance.now();
-  return new Promise((resolve) => {
-    const headers = { host, ...(keepAlive ? {} : { connection: 'close' }) };
-    const signal = AbortSignal.timeout(timeoutMs);
-    const asked = request({ host: address, port, path, headers, agent, signal }, (answer) => {
-      let body = '';
-      answer.setEncoding('utf8');
-      answer.on('data', (chunk: string) => (body += chunk));
-      answer.on('error', fail);
-      answer.on('end', () => {
-        if (!answer.complete) return fail(new Error('cut short'));
-        if (answer.statusCode === 200) tally.succeeded(body, performance.now() - began);
-        else tally.failed(`status ${answer.statusCode}`);
-        resolve();
-      });
-    });
-    let over = false;
-    function fail(error: NodeJS.ErrnoException): void {
-      if (over) return;
-      over = true;
-      tally.failed(error.name === 'AbortError' ? 'no answer in time' : (error.code ?? error.message));
-      resolve();
-    }
-    asked.on('error', fail);
-    asked.end();
-  });
-}
+};

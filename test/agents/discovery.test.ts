@@ -19,7 +19,7 @@ import {
 import { routerReportSchema, type Definition, type RouterReport } from '../../domain/discovery/values.ts';
 import { freePort } from '../activities/control-plane.ts';
 import { inActivity, untilSettled } from '../activities/run-effect.ts';
-import { startLoad } from '../load/load.ts';
+import { startLoad } from '../../sandbox/load/load.ts';
 import { BORDER, nodeOf, TestDiscovery, type WorkerName } from './discovery-fixture.ts';
 import { eventually, startShouter, TestBorder, TestInstance } from './router-fixture.ts';
 

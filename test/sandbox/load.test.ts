@@ -30,8 +30,8 @@ suite('load', () => {
     asked = 0;
     connections.clear();
     const { port } = server.address() as AddressInfo;
-    const target = { address: '127.0.0.1', port, host: 'web.test', path };
-    const load = startLoad({ ...target, requestsPerSecond: 200, keepAlive, timeoutMs });
+    const target = { url: `http://127.0.0.1:${port}${path}`, host: 'web.test' };
+    const load = startLoad({ ...target, rate: 200, keepAlive, timeoutMs });
     await sleep(500);
     return load.stop();
   }
@@ -41,7 +41,7 @@ suite('load', () => {
       const report = await loaded('/', keepAlive);
       assert.ok(report.sent >= 80 && report.sent <= 110, `${report.sent} requests in half a second`);
       assert.deepEqual([report.succeeded, report.failed], [report.sent, 0]);
-      assert.deepEqual(report.answers, { 'web v1': report.sent });
+      assert.deepEqual(report.answers, { 'web v1 web.test': report.sent });
       assert.equal(asked, report.sent);
       assert.equal(connections.size < asked, keepAlive, 'connections are used again only with keep-alive');
     });
@@ -50,14 +50,14 @@ suite('load', () => {
       const report = await loaded('/lossy', keepAlive);
       assert.equal(asked, report.sent);
       assert.equal(report.failed, Math.floor(report.sent / 10));
-      assert.deepEqual(report.failures, { ECONNRESET: report.failed });
+      assert.deepEqual(report.errors, { ECONNRESET: report.failed });
     });
   }
 
   test('other answers than 200 and none at all are failures', async () => {
     const busy = await loaded('/busy', true);
-    assert.deepEqual(busy.failures, { 'status 503': busy.sent });
+    assert.deepEqual(busy.errors, { 'status 503': busy.sent });
     const late = await loaded('/late', true, 100);
-    assert.deepEqual(late.failures, { 'no answer in time': late.sent });
+    assert.deepEqual(late.errors, { 'no answer in time': late.sent });
   });
 });
