@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inside, kubectl, type Machine } from '../system/machines.ts';
-import { startLoad } from '../load/load.ts';
+import { startLoad } from '../../sandbox/load/load.ts';
 import { sharedZone } from './shared-zone.ts';
 
 const SERVICE = 'presence-test';

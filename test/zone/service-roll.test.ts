@@ -10,7 +10,7 @@ import { after, before, suite, test } from 'node:test';
 import { loadContext } from '../../clients/contexts.ts';
 import { connectTemporal } from '../../clients/temporal.ts';
 import { endProcesses } from '../../sandbox/processes.ts';
-import { startLoad, type Load } from '../load/load.ts';
+import { startLoad, type Load } from '../../sandbox/load/load.ts';
 import { isGate, sampled } from '../operations/harness/kills.ts';
 import { kubectl, type Machine } from '../system/machines.ts';
 import { good, json, root, run, sandbox, until, type Step } from '../system/person.ts';
