@@ -41,7 +41,6 @@ suite('directors', { timeout: 900_000 }, () => {
     const { endpoints } = JSON.parse(text) as { endpoints: { addresses: string[] }[] };
     return endpoints.flatMap(({ addresses }) => addresses).length;
   };
-  /** Seconds from the start of an operation to the end of each of its steps, and the whole. */
   const join = async (t: TestContext, name: string): Promise<void> => {
     const start = Date.now();
     await good('node', 'join', ZONE, '--role', 'director', '--machine', name, '--yes');
@@ -58,10 +57,16 @@ suite('directors', { timeout: 900_000 }, () => {
     const list = await nodes(border());
     return list.length > 0 && list.every(isReady);
   };
+  /** When each node has last said that it lives. */
   const renewals = async (): Promise<number[]> => {
+    const known = new Set((await nodes(border())).map(({ metadata }) => metadata.name));
     const text = await kubectl(border(), '-n', 'kube-node-lease', 'get', 'leases', '-o', 'json');
-    const { items } = JSON.parse(text) as { items: { spec: { renewTime: string } }[] };
-    return items.map(({ spec }) => Date.parse(spec.renewTime));
+    const { items } = JSON.parse(text) as {
+      items: { metadata: { name: string }; spec: { renewTime: string } }[];
+    };
+    return items
+      .filter(({ metadata }) => known.has(metadata.name))
+      .map(({ spec }) => Date.parse(spec.renewTime));
   };
 
   test('from one to three: each a voter, each with an API server that takes the others’ tokens', async (t) => {
