@@ -13,7 +13,7 @@ import type { ControlPlane } from '../activities/control-plane.ts';
 const TICK_MS = 150;
 const START_MS = 300;
 const LOAD_MS = 200;
-const DRAIN_MS = 600;
+const DRAIN_MS = 2_500;
 const BORDER = 'i-0b0';
 
 type Hosts = ReadonlyMap<string, string>;
