@@ -1,6 +1,6 @@
 import { CopyObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
 import { ZonewrightError } from '../domain/errors.ts';
-import { machineKeys } from '../domain/machine-config.ts';
+import { BUMP_METADATA, machineKeys } from '../domain/machine-config.ts';
 import type { PlanOf, RefOf } from '../domain/resources/index.ts';
 import { orAbsent } from './cloud/cloud-errors.ts';
 import type { Clients } from './cloud/clients.ts';
@@ -37,7 +37,10 @@ export const snapshotCopyEffect = (
         ref: { id: Key, versionId: head.VersionId ?? 'null' },
         owned: ownsObject(owner, { tags }),
         attempt: attemptOfObject({ tags }),
-        mismatch: differences({ 'SHA-256': [hex(head.ChecksumSHA256), plan.sha256] }),
+        mismatch: differences({
+          'SHA-256': [hex(head.ChecksumSHA256), plan.sha256],
+          bump: [head.Metadata?.[BUMP_METADATA], String(plan.bumpRevision)],
+        }),
       },
     ];
   },
@@ -51,7 +54,7 @@ export const snapshotCopyEffect = (
       CopySource: `${bucket}/${encodeURIComponent(from.key)}${from.versionId === 'null' ? '' : `?versionId=${from.versionId}`}`,
       ChecksumAlgorithm: 'SHA256',
       MetadataDirective: 'REPLACE',
-      Metadata: metadataOf(tags),
+      Metadata: { ...metadataOf(tags), [BUMP_METADATA]: String(plan.bumpRevision) },
     });
     const { CopyObjectResult, VersionId = 'null' } = await s3.send(command, { abortSignal: signal });
     const copied = hex(CopyObjectResult?.ChecksumSHA256);

@@ -45,8 +45,6 @@ export const machineConfigSchema = z.strictObject({
       restore: z
         .strictObject({
           sha256: z.string().regex(/^[0-9a-f]{64}$/),
-          /** Added to all revisions, so that nobody who watched the etcd before sees time go back. */
-          bumpRevision: z.number().int().min(0),
         })
         .optional(),
       /** Client URLs of all members. */
@@ -74,6 +72,9 @@ export const machineConfigSchema = z.strictObject({
 });
 export type MachineConfig = z.output<typeof machineConfigSchema>;
 export type MachineConfigInput = z.input<typeof machineConfigSchema>;
+
+/** Metadata of the snapshot that a member begins with: what is added to all revisions. */
+export const BUMP_METADATA = 'bump-revision';
 
 /** Name of an etcd member. */
 export const memberName = (slot: number): string => `director-${slot}`;

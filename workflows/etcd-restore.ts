@@ -7,7 +7,7 @@ import { nodeName } from '../domain/pki/facts.ts';
 import { machineFolder } from '../domain/zone/join.ts';
 import { instanceStep } from '../domain/zone/machine-steps.ts';
 import { manifestKey, type ManifestEntry } from '../domain/zone/manifest.ts';
-import { haltStep, planRestore, type RestorePlan } from '../domain/zone/restore.ts';
+import { haltStep, planRestore, revisionBump, type RestorePlan } from '../domain/zone/restore.ts';
 import { nodeUserData } from '../machine/node-user-data.ts';
 import { approve } from './approval.ts';
 import { asStep, prove } from './backup-proof.ts';
@@ -52,18 +52,19 @@ const NO_RETURN = 'the director that was replaced is being terminated';
  */
 export const etcdRestore = (raw: unknown): Promise<EtcdRestoreResult> =>
   runOperation(etcdRestoreInput, raw, async (operation, input) => {
-    const { plan, origin, refs } = await planned(operation, input);
+    const { plan, origin, refs, seen } = await planned(operation, input);
     await approve(operation, plan.hash, `restore etcd of ${plan.domain} from ${plan.backup}`);
     const safety = await saveWhatIsThere(operation, origin, input);
-    const mark = safety === undefined ? undefined : await leaveMark(operation, input.zone);
+    const left = safety === undefined ? undefined : await leaveMark(operation, input.zone);
+    const bumpRevision = revisionBump(plan.snapshot, [...seen, left?.revision ?? '0']);
     const manifest = zoneParts(operation, input, plan.steps);
     await manifest.hold();
     // What is there only until the zone works again is no part of it.
     const onMade: typeof manifest.note = (made) => {
       if (!PASSING.includes(made.kind)) manifest.note(made);
     };
-    const made = await applyPlan(operation, await stepsNow(operation, plan), { refs, onMade });
-    const { revision } = await zoneWorks(operation, input, plan, mark);
+    const made = await applyPlan(operation, await stepsNow(operation, plan, bumpRevision), { refs, onMade });
+    const { revision } = await zoneWorks(operation, input, plan, left?.mark);
     await manifest.written();
     keep(operation);
     await removeCopy(operation);
@@ -98,7 +99,7 @@ async function planned(operation: Operation, { zone, bucket, backup }: EtcdResto
   );
   const refs: Refs = new Map(parts.map(({ step, ref }) => [step, ref]));
   const origin: BackupOrigin = { zone, domain: about.domain, zoneCreatedAt: about.createdAt };
-  return { plan, origin, refs };
+  return { plan, origin, refs, seen: found.seen };
 }
 
 /** A proven backup of what there is now; where nothing answers, a person says whether to go on without one. */
@@ -147,19 +148,20 @@ async function silence(operation: Operation, zone: string): Promise<string | und
 }
 
 /** Written after every backup that can be restored: the restored etcd must not have it. */
-async function leaveMark(operation: Operation, zone: string): Promise<string> {
-  const { mark } = await operation.check(
-    'etcd.mark',
-    { mark: operation.id },
-    'marking the etcd of now',
-    zone,
-  );
-  return mark;
-}
+const leaveMark = (operation: Operation, zone: string) =>
+  operation.check('etcd.mark', { mark: operation.id }, 'marking the etcd of now', zone);
 
 /** A director that stands still already is not halted, so that giving up does not start it. */
-async function stepsNow(operation: Operation, { steps, old }: RestorePlan): Promise<RestorePlan['steps']> {
+async function stepsNow(
+  operation: Operation,
+  { steps: planned, old }: RestorePlan,
+  bumpRevision: number,
+): Promise<RestorePlan['steps']> {
   const { instanceId, machine } = old;
+  // Only now is it known which revisions the etcd that is replaced has had.
+  const steps = planned.map((step) =>
+    step.kind === 'snapshot-copy' ? { ...step, plan: { ...step.plan, bumpRevision } } : step,
+  );
   const { state } = await operation.check('instance.look', { instanceId }, `looking at ${machine}`);
   if (state === 'running' || state === 'pending') return steps;
   const halt = haltStep(machine);

@@ -22,10 +22,16 @@ export const backupsChecks = ({ s3 }: Pick<Clients, 's3'>) => ({
   /** What is known of one backup of a zone. */
   'backup.describe': asActivity(
     'look at the backup',
-    async ({ bucket, zone, backup }: BackupsOf & { readonly backup: string }): Promise<Backup> => {
+    async ({
+      bucket,
+      zone,
+      backup,
+    }: BackupsOf & { readonly backup: string }): Promise<Backup & { readonly seen: readonly string[] }> => {
       const all = await readBackups(storeOf(s3, bucket), zone, Date.now());
       const found = all.find((one) => one.backup === backup);
-      if (found) return found;
+      // Revisions that the zone's etcd is known to have had.
+      const seen = all.flatMap(({ snapshot }) => snapshot?.lastRevision ?? []);
+      if (found) return { ...found, seen: seen.toSorted((a, b) => Number(a) - Number(b)).slice(-1) };
       throw new ZonewrightError('InvalidInput', `Cannot find backup "${backup}" of zone "${zone}"`);
     },
   ),

@@ -21,8 +21,8 @@ export const restoredChecks = (access: EtcdAccess) => ({
   'etcd.mark': asActivity('mark etcd', async ({ mark }: { readonly mark: string }) => {
     const client = await openEtcd(access);
     try {
-      await client.put(MARK_KEY).value(mark);
-      return { mark };
+      const { header } = await client.put(MARK_KEY).value(mark);
+      return { mark, revision: header.revision };
     } finally {
       client.close();
     }

@@ -12,14 +12,20 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { machineKeys, type MachineConfig } from '../../domain/machine-config.ts';
 
+export interface Fetched {
+  /** Hexadecimal. */
+  readonly sha256: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
 /** The machine's own prefix of the zone store: all that its role opens to it. */
 export interface MachineStore {
   readonly keys: ReturnType<typeof machineKeys>;
   put(key: string, text: string): Promise<void>;
   /** Nothing where there is nothing. */
   get(key: string): Promise<string | undefined>;
-  /** Writes an object to a file as it arrives; its SHA-256 in hexadecimal, nothing where there is nothing. */
-  fetch(key: string, path: string): Promise<string | undefined>;
+  /** Writes an object to a file as it arrives; nothing where there is nothing. */
+  fetch(key: string, path: string): Promise<Fetched | undefined>;
 }
 
 type Place = Pick<MachineConfig, 'region' | 'bucket' | 'storePrefix'>;
@@ -46,8 +52,8 @@ export async function openMachineStore({ region, bucket, storePrefix }: Place): 
     },
     async fetch(key, path) {
       try {
-        const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-        return Body ? await writeHashed(Body as Readable, path) : undefined;
+        const { Body, Metadata = {} } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+        return { sha256: await writeHashed(Body as Readable, path), metadata: Metadata };
       } catch (error) {
         if (isAbsent(error)) return undefined;
         throw error;

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { peerUrl } from '../../domain/etcd/clusters.ts';
-import { memberName, type MachineConfig } from '../../domain/machine-config.ts';
+import { BUMP_METADATA, memberName, type MachineConfig } from '../../domain/machine-config.ts';
 import type { NodeFacts } from '../host/metadata.ts';
 import type { MachineStore } from '../host/store.ts';
 import type { JoinMachine } from './join.ts';
@@ -31,14 +31,15 @@ export async function restoreEtcd(
   await report.enter('restore');
   mkdirSync(files.at(FOLDER), { recursive: true, mode: 0o700 });
   const snapshot = files.at(SNAPSHOT);
-  for (;;) {
-    const sha256 = await store.fetch(store.keys.snapshot, snapshot);
-    if (sha256 === restore.sha256) break;
-    if (sha256 !== undefined)
-      throw new Error(`Cannot restore etcd: the snapshot has SHA-256 ${sha256}, expected ${restore.sha256}`);
+  let fetched = await store.fetch(store.keys.snapshot, snapshot);
+  while (fetched === undefined) {
     await report.detail('waiting for the snapshot to be put here');
     await sleep(pollMs);
+    fetched = await store.fetch(store.keys.snapshot, snapshot);
   }
+  const { sha256, metadata } = fetched;
+  if (sha256 !== restore.sha256)
+    throw new Error(`Cannot restore etcd: the snapshot has SHA-256 ${sha256}, expected ${restore.sha256}`);
   await report.detail('restoring the snapshot');
   const draft = files.at(DRAFT);
   rmSync(draft, { recursive: true, force: true });
@@ -51,11 +52,19 @@ export async function restoreEtcd(
     `--initial-cluster=${initialCluster}`,
     `--initial-cluster-token=${token}`,
     `--initial-advertise-peer-urls=${peerUrl('kubernetes', privateIp)}`,
-    `--bump-revision=${restore.bumpRevision}`,
+    `--bump-revision=${bumpOf(metadata)}`,
     '--mark-compacted',
   ]);
   files.giveTo(FOLDER, 'etcd');
   // Last: from here on the member has begun.
   renameSync(draft, files.at(DATA));
   rmSync(snapshot, { force: true });
+}
+
+/** Without it clients would see time go back. */
+function bumpOf({ [BUMP_METADATA]: bump = '' }: Readonly<Record<string, string>>): string {
+  if (/^\d+$/.test(bump)) return bump;
+  throw new Error(
+    `Cannot restore etcd: the snapshot says "${bump}" of "${BUMP_METADATA}", expected a number`,
+  );
 }

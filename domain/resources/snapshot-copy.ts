@@ -17,6 +17,8 @@ export const snapshotCopy = resource({
       .int()
       .positive()
       .max(5 * 1024 ** 3),
+    /** Told to the machine beside it: what it shall add to all revisions. */
+    bumpRevision: z.number().int().min(0),
     roleId: z.string(),
     instanceId: z.string(),
     storePrefix: z.string().default(''),

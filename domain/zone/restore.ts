@@ -30,11 +30,23 @@ export interface RestorePlan {
   readonly hash: string;
 }
 
+/** More than anybody writes while a restore is under way, or has written since the last backup. */
+const MARGIN = 1_000_000_000;
+
 /**
- * Added to all revisions. Kubernetes' clients watch from revisions that they have seen; etcd must never give one of
- * them a second time (https://github.com/etcd-io/etcd/issues/16028).
+ * What is added to all revisions. Kubernetes' clients watch from revisions that they have seen; etcd must never give
+ * one of them a second time (https://github.com/etcd-io/etcd/issues/16028). A zone that was restored before has had
+ * higher ones than an older backup knows of.
+ *
+ * @param seen revisions that the zone's etcd is known to have had
  */
-export const REVISION_BUMP = 1_000_000_000;
+export function revisionBump(
+  { lastRevision }: Pick<SnapshotRecord, 'lastRevision'>,
+  seen: readonly string[],
+): number {
+  const highest = Math.max(...[lastRevision, ...seen].map(Number));
+  return highest - Number(lastRevision) + MARGIN;
+}
 
 export const haltStep = (machine: string): string => `${machineFolder(machine)}halt`;
 export const snapshotStep = (machine: string): string => `${machineFolder(machine)}snapshot`;
@@ -117,7 +129,7 @@ function directorSteps(
   { spec, facts, zone, imageId, machines }: ZoneAbout,
   machine: MachinePlan,
   old: RestorePlan['old'],
-  { key, versionId, sha256, bytes }: SnapshotRecord,
+  { key, versionId, sha256, bytes, lastRevision }: SnapshotRecord,
   userDataOf: UserDataOf,
 ): PlannedStep[] {
   if (facts === undefined)
@@ -130,7 +142,7 @@ function directorSteps(
     return named?.role === 'border' ? [placeMachine(spec, 'border', named.slot)] : [];
   });
   const layout = layOutMachines(spec, { ...facts, imageId }, [...borders, machine]);
-  const restore = { sha256, bumpRevision: REVISION_BUMP };
+  const restore = { sha256 };
   const own = machineSteps(layout, (config) =>
     userDataOf({ ...config, cluster: { ...config.cluster, etcd: { ...config.cluster.etcd, restore } } }),
   ).filter(({ step }) => step.startsWith(machineFolder(machine.name)));
@@ -156,6 +168,8 @@ function directorSteps(
         from: { key, versionId },
         sha256,
         bytes,
+        // Raised by what is seen when it is made.
+        bumpRevision: revisionBump({ lastRevision }, []),
         roleId: output(roleStep('director')),
         instanceId: output(instanceStep(machine.name)),
         ...(facts.storePrefix === '' ? {} : { storePrefix: facts.storePrefix }),

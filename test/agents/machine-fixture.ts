@@ -10,6 +10,7 @@ import { MachineFiles } from '../../agents/host/files.ts';
 import type { NodeFacts } from '../../agents/host/metadata.ts';
 import type { MachineStore } from '../../agents/host/store.ts';
 import {
+  BUMP_METADATA,
   machineKeys,
   type MachineCertificates,
   type MachineConfigInput,
@@ -122,7 +123,10 @@ export function memoryStore(onPut: (store: MemoryStore, key: string) => void = (
       if (text === undefined) return undefined;
       const bytes = Buffer.from(text, 'base64');
       writeFileSync(path, bytes);
-      return createHash('sha256').update(bytes).digest('hex');
+      return {
+        sha256: createHash('sha256').update(bytes).digest('hex'),
+        metadata: { [BUMP_METADATA]: '1000000' },
+      };
     },
   };
   return store;

@@ -40,14 +40,13 @@ suite('restore at boot', () => {
     if ('after' in context) context.after(() => root.remove());
   });
 
-  const config = (restore?: { sha256: string; bumpRevision: number }) => {
+  const config = (restore?: { sha256: string }) => {
     const given = machineConfig('director');
     const changed = { ...given.cluster.etcd, ...(restore ? { restore } : {}) };
     return machineConfigSchema.parse({ ...given, cluster: { ...given.cluster, etcd: changed } });
   };
   const told = () => ({
     sha256: createHash('sha256').update(snapshot).digest('hex'),
-    bumpRevision: 1_000_000,
   });
   const machine = async (): Promise<JoinMachine> => ({
     files: root.files,

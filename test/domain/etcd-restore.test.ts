@@ -5,7 +5,7 @@ import { machineConfigSchema } from '../../domain/machine-config.ts';
 import { dependenciesOf, layersOf } from '../../domain/plan.ts';
 import { instanceStep } from '../../domain/zone/machine-steps.ts';
 import type { ManifestEntry, ZoneAbout } from '../../domain/zone/manifest.ts';
-import { planRestore, REVISION_BUMP } from '../../domain/zone/restore.ts';
+import { planRestore, revisionBump } from '../../domain/zone/restore.ts';
 import { nodeUserData } from '../../machine/node-user-data.ts';
 import { zoneFacts, zoneSpec } from './zone-fixtures.ts';
 
@@ -89,7 +89,7 @@ suite('plan of a restore', () => {
     const instance = plan.steps.find(({ kind }) => kind === 'instance');
     const { userData } = instance?.plan as { userData: string };
     const config = configIn(userData);
-    assert.deepEqual(config.cluster.etcd.restore, { sha256: SHA256, bumpRevision: REVISION_BUMP });
+    assert.deepEqual(config.cluster.etcd.restore, { sha256: SHA256 });
     assert.equal(config.cluster.etcd.initialState, 'new');
     assert.match(config.cluster.etcd.initialCluster, /^director-1=https:\/\/[\d.]+:2380$/);
   });
@@ -111,6 +111,17 @@ suite('plan of a restore', () => {
     assert.equal(planRestore(about(), backup(), PARTS, nodeUserData).hash, plan.hash);
     const other = backup({ snapshot: { ...backup().snapshot!, versionId: 'v2' } });
     assert.notEqual(planRestore(about(), other, PARTS, nodeUserData).hash, plan.hash);
+  });
+
+  test('revisions never come a second time, however often a zone was restored from whatever age', () => {
+    const after = (lastRevision: string, ...seen: string[]) =>
+      Number(lastRevision) + revisionBump({ lastRevision }, seen);
+    const first = after('2250', '3000');
+    assert.ok(first > 3000 + 999_000_000);
+    // Once more from the same, or from an older one: above what the first restore began with.
+    assert.ok(after('2250', String(first + 500_000_000)) > first + 500_000_000);
+    const second = after(String(first), String(first + 10));
+    assert.ok(after('7', String(second)) > second);
   });
 
   const REFUSED: readonly (readonly [string, Partial<ZoneAbout>, Backup, RegExp])[] = [
