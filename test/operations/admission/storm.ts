@@ -22,6 +22,8 @@ const PACE = { ZONEWRIGHT_POLL_MS: '200', ZONEWRIGHT_REQUEST_TIMEOUT_MS: '2000' 
 export interface Act {
   readonly number: number;
   readonly operation: string;
+  /** Worker process. */
+  readonly pid: number;
 }
 
 /** Worker processes of operations that write down whenever they act. */
@@ -38,7 +40,11 @@ export class Stage {
     const folder = mkdtempSync(join(tmpdir(), 'zonewright-admission-'));
     const [code, log] = [join(folder, 'workflows.js'), join(folder, 'acts')];
     const workflowsPath = join(import.meta.dirname, 'workflows.ts');
-    writeFileSync(code, (await bundleWorkflowCode({ workflowsPath, logger })).code);
+    const workflowInterceptorModules = [join(import.meta.dirname, '../harness/impatient.ts')];
+    writeFileSync(
+      code,
+      (await bundleWorkflowCode({ workflowsPath, workflowInterceptorModules, logger })).code,
+    );
     writeFileSync(log, '');
     const command = [join(import.meta.dirname, 'worker-process.ts'), code, log];
     const workers = Array.from({ length: count }, () => new KillableWorker('plain', command, PACE));

@@ -1,11 +1,11 @@
 /** `node worker-process.ts <bundle> <log>`: the product's worker with an activity that shows who is at work. */
-import { Context } from '@temporalio/activity';
 import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '../../../activities/cloud/clients.ts';
 import { checkFence, fenceReader } from '../../../activities/cloud/fences.ts';
 import { asActivity } from '../../../activities/failures.ts';
 import { loadContext } from '../../../clients/contexts.ts';
+import { ZonewrightError } from '../../../domain/errors.ts';
 import type { Fence } from '../../../domain/keeper/fence.ts';
 import { HOSTS, runWorkers, settings, type AnyActivities } from '../../../workers/host.ts';
 
@@ -20,12 +20,27 @@ interface Acts {
   readonly everyMs: number;
 }
 
-/** Like effects: looks at the fence, then acts. The file tells in which order that was, whoever did it. */
+/** After the process stood still its connections are closed: that must not be what ends it. */
+async function untilAnswered(look: () => Promise<void>): Promise<void> {
+  for (;;) {
+    try {
+      return await look();
+    } catch (error) {
+      if (error instanceof ZonewrightError) throw error;
+    }
+  }
+}
+
+/**
+ * Like effects: looks at the fence, then acts, whether anybody still waits for it or not. The file tells in which order
+ * that was, whoever did it.
+ */
 const act = asActivity('act', async ({ fence, acts, everyMs }: Acts) => {
-  const { cancellationSignal } = Context.current();
+  const { signal } = new AbortController();
   for (let n = 0; n < acts; n++) {
-    await checkFence(readFence, fence, 'act', cancellationSignal);
-    appendFileSync(log, `${JSON.stringify({ number: fence.number, operation: fence.operation })}\n`);
+    await untilAnswered(() => checkFence(readFence, fence, 'act', signal));
+    const { number, operation } = fence;
+    appendFileSync(log, `${JSON.stringify({ number, operation, pid: process.pid })}\n`);
     await sleep(everyMs);
   }
 });

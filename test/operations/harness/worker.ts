@@ -48,6 +48,10 @@ export class KillableWorker {
     await this.#end('SIGKILL');
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   /** It stands still until it is thawed, and does not know that it did. */
   freeze(): void {
     this.#child?.kill('SIGSTOP');
