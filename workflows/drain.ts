@@ -64,7 +64,8 @@ async function drainUntil(
         ),
     );
     if (seen === 'late') return 'late';
-    if (seen.state !== 'changed') return seen.state === 'empty' ? 'empty' : 'dead';
+    // A Node object that somebody deleted has no pods to move any more.
+    if (seen.state !== 'changed') return 'empty';
     known = seen;
     if (!seen.ready && (await isOff(operation, plan))) return 'dead';
   }
