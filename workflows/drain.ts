@@ -23,9 +23,12 @@ export async function drainNode(
   for (let round = 1; ; round++) {
     const end = await drainUntil(operation, plan, deadlineMs, skipBudgets);
     if (end === 'empty' || end === 'dead') return end === 'empty';
+    const still = await stillThere(operation, plan);
+    // The last pod went just when the deadline came.
+    if (still === undefined) return true;
     const choice = await operation.ask({
       id: `drain-${round}`,
-      text: await stillThere(operation, plan),
+      text: still,
       choices: ['wait', 'skip-budgets', 'abort'],
       default: 'abort',
     });
@@ -96,7 +99,8 @@ async function isOff(operation: Operation, { instanceId, machine }: DrainedNode)
   return state !== 'running' && state !== 'pending';
 }
 
-async function stillThere(operation: Operation, plan: DrainedNode): Promise<string> {
+/** What a person is asked about; `undefined` when nothing is left to move. */
+async function stillThere(operation: Operation, plan: DrainedNode): Promise<string | undefined> {
   const { node = '', instanceId, machine, zone } = plan;
   const seen = await operation.check(
     'node.look',
@@ -104,6 +108,7 @@ async function stillThere(operation: Operation, plan: DrainedNode): Promise<stri
     `looking at what ${machine} carries`,
     zone,
   );
+  if (seen.evict.length === 0) return undefined;
   const why = seen.blocked.length > 0 ? blockedText(seen.blocked) : `not gone yet: ${seen.evict.join(', ')}`;
   return `${machine} is not drained in time: ${why}. Wait as long again, delete the pods without asking budgets, or abort?`;
 }
