@@ -5,7 +5,7 @@ import { inside, type Machine } from '../../system/machines.ts';
 export const ETCDCTL = ['env', 'ETCDCTL_API=3', 'etcdctl', '-w', 'json'] as const;
 
 /** What agents say anew whenever they like. */
-const VOLATILE = new Set(['revision', 'at', 'uid']);
+const VOLATILE = new Set(['revision', 'drained', 'at', 'uid', 'bootId']);
 /** A revision, whenever something changed. */
 const NOT_COMPARED = new Set(['/projector/changed']);
 
