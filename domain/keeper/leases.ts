@@ -73,9 +73,11 @@ export function without(
   released: ReadonlySet<string>,
   dead: ReadonlySet<string>,
 ): LeaseBook {
+  // Who has released may have closed since, and went with a word all the same.
+  const isLost = ({ operation }: Holder) => dead.has(operation) && !released.has(operation);
   const left = book.leases.map((lease) => ({
     ...lease,
-    lossy: lease.lossy || lease.holders.some(({ operation }) => dead.has(operation)),
+    lossy: lease.lossy || lease.holders.some(isLost),
     holders: lease.holders.filter(({ operation }) => !released.has(operation) && !dead.has(operation)),
   }));
   const ended = left.filter(({ holders }) => holders.length === 0);

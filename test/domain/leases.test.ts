@@ -101,6 +101,10 @@ describe('the end of a lease', () => {
     assert.equal(after(without(held(request('a')), new Set(['a.1']), none)), false);
   });
 
+  test('who has released and closed before anybody looked went with a word', () => {
+    assert.equal(after(without(held(request('a')), new Set(['a.1']), new Set(['a.1']))), false);
+  });
+
   test('who dies may have requests under way: the next one is told, the one after is not', () => {
     const book = without(held(request('a')), none, new Set(['a.1']));
     assert.equal(after(book), true);
