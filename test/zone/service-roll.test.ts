@@ -157,6 +157,7 @@ suite('rolls under load', { timeout: 1_200_000 }, () => {
 
   test('no request failed, all the while', async (t) => {
     const reports = await Promise.all(loads.splice(0).map((load) => load.stop()));
+    assert.equal(reports.length, 2);
     for (const report of reports) {
       t.diagnostic(JSON.stringify(report));
       assert.deepEqual([report.failed, report.errors], [0, {}]);
