@@ -2,6 +2,7 @@ import { ApplicationFailure } from '@temporalio/workflow';
 import { backupFolder, type BackupOrigin, type ProofRecord } from '../domain/etcd/backup.ts';
 import { differencesOf } from '../domain/etcd/proof.ts';
 import { manifestKey } from '../domain/zone/manifest.ts';
+import { rootMessage } from './failure-types.ts';
 import type { Operation } from './operation.ts';
 
 const MINUTE = 60_000;
@@ -33,9 +34,14 @@ export async function asStep<T>(
   body: () => Promise<T>,
 ): Promise<T> {
   account.step(step, { state: 'running', summary });
-  const result = await body();
-  account.step(step, { state: 'done' });
-  return result;
+  try {
+    const result = await body();
+    account.step(step, { state: 'done' });
+    return result;
+  } catch (error) {
+    account.step(step, { state: 'failed', error: rootMessage(error) });
+    throw error;
+  }
 }
 
 /**

@@ -3,8 +3,11 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyActivities } from '../../../workers/host.ts';
 
-/** What may differ between two runs: the change by which Route 53 writes a record again, and how much a purge found. */
-const MAY_DIFFER = new Set(['changeId', 'deleted']);
+/**
+ * What may differ between two runs: the change by which Route 53 writes a record again, how much a purge found, when
+ * something was looked at.
+ */
+const MAY_DIFFER = new Set(['changeId', 'deleted', 'startedAt', 'endedAt']);
 
 const compared = (result: unknown): unknown =>
   JSON.parse(JSON.stringify(result ?? null, (key, value: unknown) => (MAY_DIFFER.has(key) ? null : value)));
