@@ -1,4 +1,5 @@
 /** The benches. Adding one is a file and a row here. */
+import { backup } from './benches/backup.ts';
 import { boot } from './benches/boot.ts';
 import { operations } from './benches/operations.ts';
 import { pack } from './benches/pack.ts';
@@ -20,4 +21,4 @@ export interface Bench {
   readonly run: (options: BenchOptions) => Promise<readonly Measurement[]>;
 }
 
-export const BENCHES: readonly Bench[] = [start, sandbox, boot, operations, pack, temporal];
+export const BENCHES: readonly Bench[] = [start, sandbox, boot, operations, pack, backup, temporal];
