@@ -8,7 +8,7 @@ import type {
   WorkflowIdConflictPolicy,
 } from '@temporalio/client';
 import type { Explanation } from '../domain/explain.ts';
-import { operations, QUEUES, SEARCH_ATTRIBUTES } from '../domain/operations.ts';
+import { operationIdOf, operations, QUEUES, SEARCH_ATTRIBUTES } from '../domain/operations.ts';
 import type { OperationType } from '../domain/operations.ts';
 import { ClientError, EXIT } from './errors.ts';
 import { closedState, closedStatus } from './states.ts';
@@ -16,7 +16,7 @@ import { closedState, closedStatus } from './states.ts';
 export interface OperationSummary {
   readonly id: string;
   readonly runId: string;
-  /** Identity over all runs: the id and the beginning of its first run's id, as in tags and records. */
+  /** Identity over all runs: the id and the end of its first run's id, as in tags and records. */
   readonly operation: string;
   readonly type: string;
   readonly zone?: string;
@@ -152,7 +152,7 @@ function summaryOf(info: Facts): OperationSummary {
   return {
     id: info.workflowId,
     runId: info.runId,
-    operation: `${info.workflowId}.${firstRun.slice(0, 8)}`,
+    operation: operationIdOf(info.workflowId, firstRun),
     type: info.type,
     ...(zone === undefined ? {} : { zone }),
     ...(by === undefined ? {} : { actor: by }),

@@ -6,7 +6,7 @@ import { parse } from '../domain/parse.ts';
 import type { AwsClients } from './aws.ts';
 
 export interface OperationRecord {
-  /** Workflow id and the first eight characters of its first run's id. */
+  /** Workflow id and the last eight characters of its first run's id. */
   readonly operation: string;
   readonly workflowId: string;
   readonly type: string;

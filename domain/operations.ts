@@ -115,6 +115,13 @@ export const operationInput = z.object({
 });
 export type OperationInput = z.infer<typeof operationInput>;
 
+/**
+ * What tells an operation from an earlier one of the same workflow id, in tags, tokens, leases and records. Of the run
+ * id its end: it begins with the time, so runs within a minute begin alike.
+ */
+export const operationIdOf = (workflowId: string, firstRunId: string): string =>
+  `${workflowId}.${firstRunId.slice(-8)}`;
+
 /** Names of the search attributes; they hold names only, never a secret. */
 export const SEARCH_ATTRIBUTES = {
   zone: 'ZonewrightZone',

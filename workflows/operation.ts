@@ -12,7 +12,7 @@ import type { Checks, ZoneChecks } from '../activities/index.ts';
 import type { FailureType } from '../domain/errors.ts';
 import type { Question } from '../domain/explain.ts';
 import type { Fence } from '../domain/keeper/fence.ts';
-import { type OperationInput, QUEUES, zoneQueue } from '../domain/operations.ts';
+import { operationIdOf, type OperationInput, QUEUES, zoneQueue } from '../domain/operations.ts';
 import { Account } from './account.ts';
 import { failureType, foreignIds, rootMessage } from './failure-types.ts';
 import { ask, overcome } from './questions.ts';
@@ -101,7 +101,7 @@ export function makeOperation(
   const { workflowId, firstExecutionRunId } = workflowInfo();
   let turn: Promise<void> = Promise.resolve();
   const operation: Operation = {
-    id: `${workflowId}.${firstExecutionRunId.slice(0, 8)}`,
+    id: operationIdOf(workflowId, firstExecutionRunId),
     input,
     account,
     undos: [],

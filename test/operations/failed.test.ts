@@ -177,7 +177,7 @@ suite('operations that fail leave nothing', () => {
   ): Promise<TagSpecification[]> {
     const { runId } = await handle.describe();
     const tags = {
-      operation: `${handle.workflowId}.${runId.slice(0, 8)}`,
+      operation: `${handle.workflowId}.${runId.slice(-8)}`,
       step,
       incarnation: '1',
       attempt: '1',
