@@ -56,7 +56,7 @@ export const operations = {
     conflicts: 'zone',
     startedBy: ['person'],
     approval: true,
-    onFailure: 'keep',
+    onFailure: 'roll-back',
   },
   RollingServiceUpdate: {
     summary: 'Replace the instances of a service: start new, announce, withdraw, drain, stop old',

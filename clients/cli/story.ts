@@ -44,11 +44,11 @@ function chapters({ zone }: Story, home: string): readonly Chapter[] {
   return [
     {
       title: 'A service of five instances, reached through the border',
-      args: ['service', 'apply', here(SERVICES), '--zone', zone, '--yes'],
+      args: ['service', 'apply', here(SERVICES), '--zone', zone, '--soak', '1s', '--yes'],
     },
     {
       title: `Its next version, while ${REQUESTS_PER_SECOND} requests a second are asked of it`,
-      args: ['service', 'roll', zone, 'web', '--file', secondVersion(home), '--yes'],
+      args: ['service', 'roll', zone, 'web', '--file', secondVersion(home), '--soak', '1s', '--yes'],
       loaded: true,
     },
     { title: 'A backup of etcd, proven by restoring it', args: ['etcd', 'backup', zone] },

@@ -156,7 +156,7 @@ suite('rolls in a model of a zone', { concurrency: 6 }, () => {
     lab.zone.silent.add('frozen');
     const said = await eventually(async () => {
       const { waits } = await handle.query<Explanation>('explain');
-      return waits.find(({ what }) => /presence of frozen to come back/.test(what));
+      return waits.find(({ what }) => /presence of frozen/.test(what));
     });
     assert.match(said.what, /nothing is changed/);
     const before = lab.zone.routed('frozen');

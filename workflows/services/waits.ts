@@ -52,10 +52,7 @@ export const thawed = (operation: Operation, patience: Patience): Promise<void> 
     'service.thawed',
     { service: patience.service },
     {
-      ...waiting(
-        patience,
-        `presence of ${patience.service} to come back: while all of it is lost nothing is changed`,
-      ),
+      ...waiting(patience, `presence of ${patience.service}: while all of it is lost nothing is changed`),
       giveUpMs: DAY_MS,
       summary: `looking whether presence of ${patience.service} is there`,
     },
