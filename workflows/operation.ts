@@ -4,6 +4,7 @@ import {
   TemporalFailure,
   condition,
   isCancellation,
+  patched,
   scheduleActivity,
   sleep,
   workflowInfo,
@@ -94,6 +95,9 @@ export interface Operation {
   orDecide<T>(step: string, body: (retries: number) => Promise<T>, passing?: FailureType): Promise<T>;
 }
 
+/** Operations that began before bear the beginning of their run id until they end. */
+const ID_OF_THE_END = 'operation-id-of-the-end';
+
 export function makeOperation(
   input: OperationInput & { zone?: string | undefined },
   account: Account,
@@ -101,7 +105,9 @@ export function makeOperation(
   const { workflowId, firstExecutionRunId } = workflowInfo();
   let turn: Promise<void> = Promise.resolve();
   const operation: Operation = {
-    id: operationIdOf(workflowId, firstExecutionRunId),
+    id: patched(ID_OF_THE_END)
+      ? operationIdOf(workflowId, firstExecutionRunId)
+      : `${workflowId}.${firstExecutionRunId.slice(0, 8)}`,
     input,
     account,
     undos: [],
