@@ -3,6 +3,7 @@ import { backup } from './benches/backup.ts';
 import { boot } from './benches/boot.ts';
 import { operations } from './benches/operations.ts';
 import { pack } from './benches/pack.ts';
+import { roll } from './benches/roll.ts';
 import { sandbox } from './benches/sandbox.ts';
 import { start } from './benches/start.ts';
 import { temporal } from './benches/temporal.ts';
@@ -21,4 +22,4 @@ export interface Bench {
   readonly run: (options: BenchOptions) => Promise<readonly Measurement[]>;
 }
 
-export const BENCHES: readonly Bench[] = [start, sandbox, boot, operations, pack, backup, temporal];
+export const BENCHES: readonly Bench[] = [start, sandbox, boot, operations, roll, pack, backup, temporal];

@@ -83,14 +83,29 @@ export const REMOVE_STAGES: Stages = [
 /** An event history may have 51,200 events; the issue's own limit is far below. */
 const EVENT_LIMIT = 2_000;
 
+export const SLOWEST_READY: Matches = type(/^service\.(grow|running|healthy)$/);
+
+export const ROLL_STAGES: Stages = [
+  ['new ones started, running, healthy', SLOWEST_READY],
+  ['announced and known to every router', type(/^service\.announced$/)],
+  ['old ones withdrawn, let go by every router', type(/^(service-withdrawal\.create|service\.unrouted)$/)],
+  ['drain', type(/^service\.drained$/)],
+  ['old ones stopped', type(/^(service-shrink\.create|service\.stopped)$/)],
+];
+
 /** Adds an operation's stages, and the size of its history. */
 export function addOperation(
   figures: Measurements,
   group: string,
   operation: OperationFigures,
   stages: Stages,
+  /** Name of what the whole is a multiple of. */
+  baseline?: string,
 ): void {
-  figures.add('whole operation', operation.seconds, { unit: 's', group });
+  figures.add('whole operation', operation.seconds, {
+    ...{ unit: 's', group },
+    ...(baseline === undefined ? {} : { baseline }),
+  });
   for (const [name, matches] of stages) {
     const seconds = stage(operation, matches);
     if (seconds !== undefined) figures.add(name, seconds, { unit: 's', group });
