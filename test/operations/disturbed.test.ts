@@ -7,9 +7,10 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { ZONE_KINDS, type Kind } from '../../domain/resources/index.ts';
 import { faultsOf, LOST, type Lost } from './harness/call-faults.ts';
-import { drawPoints, isGate, killAt, seed, type Killed } from './harness/kills.ts';
+import { drawnPoints, kills } from './harness/killed-runs.ts';
+import { isGate } from './harness/kills.ts';
 import { closeLaboratory, openLaboratory, type Laboratory } from './harness/laboratory.ts';
-import type { Phase } from './harness/run.ts';
+import type { Ended, Phase } from './harness/run.ts';
 import { restore } from './harness/restore.ts';
 import { creationsOf, undo } from './harness/undo-on-nothing.ts';
 import { SCENARIO_TYPES } from './harness/scenarios.ts';
@@ -18,9 +19,6 @@ import { zoneImage } from './harness/recipes.ts';
 import { zoneHosts } from './harness/zone-hosts.ts';
 import { zoneIdentity } from './harness/zone-identity.ts';
 
-const KILLS = 12;
-/** Two points may be reached at once. */
-const SPARE = 3;
 /** In `gate` each event is killed after in one of so many runs. */
 const ROUNDS = 8;
 
@@ -56,11 +54,22 @@ suite('operations that are disturbed', () => {
   const whole = { skip: isGate ? false : 'only in gate' };
   const losses = Object.keys(LOST) as Lost[];
 
-  test('each activity runs twice, each changing call fails before and after its effect', async () => {
-    const phases = await comesToTheSame({ variant: 'twice', faults: (n) => faultsOf(callsOf(n), 'dropped') });
-    const struck = phases.flatMap(({ calls }) => calls.filter(({ fault }) => fault !== undefined));
-    const before_ = struck.filter(({ fault }) => fault === 'timeout-before').length;
-    assert.ok(before_ > 30 && struck.length - before_ > 30, `${struck.length} calls were struck`);
+  const struckIn = (phases: readonly Phase[]): number[] => {
+    const struck = phases.flatMap(({ calls }) => calls.flatMap(({ fault }) => fault ?? []));
+    const before_ = struck.filter((fault) => fault === 'timeout-before').length;
+    return [before_, struck.length - before_];
+  };
+
+  test('all at once: activities run twice, calls fail before and after their effect, workers are killed', async (t) => {
+    const phases = await kill(t, drawnPoints, {
+      variant: 'twice',
+      faults: (n) => faultsOf(callsOf(n), 'dropped'),
+    });
+    const struck = struckIn(phases);
+    assert.ok(
+      struck.every((count) => count > 30),
+      `${struck.join(' and ')} calls were struck`,
+    );
     const workflows = phases.flatMap(({ ended }) => ended.map(({ workflowId }) => workflowId));
     assert.deepEqual(await zoneHosts(lab.temporal, workflows), [zoneIdentity('twice')]);
   });
@@ -75,14 +84,9 @@ suite('operations that are disturbed', () => {
       });
     }
   }
-
-  test(`the worker is killed after ${KILLS} events of each operation`, async (t) => {
-    // A run that is killed makes fewer writes in one go, so its history may end some events earlier.
-    await kill(t, ({ type, events }) => drawPoints(type, KILLS + SPARE, 3, Math.floor(events * 0.9)));
-  });
   for (let round = 0; round < ROUNDS; round++) {
     test(
-      `the worker is killed after each event: every ${ROUNDS}th from ${round + 1} on`,
+      `the workers are killed after each event: every ${ROUNDS}th from ${round + 1} on`,
       whole,
       async (t) => {
         await kill(t, ({ events }) => {
@@ -108,23 +112,14 @@ suite('operations that are disturbed', () => {
 
   async function kill(
     t: { diagnostic(text: string): void },
-    pointsOf: (ended: Phase['ended'][number]) => readonly number[],
-  ): Promise<void> {
-    const killed: (() => Killed)[] = [];
-    const phases = await runScenario(lab, {
-      disturb: (n, worker) => {
-        const kills = killAt(lab.temporal, worker, reference[n]?.ended.map(pointsOf) ?? []);
-        killed.push(kills.killed);
-        return kills.disturb;
-      },
-    });
-    const all = killed.flatMap((of) => of());
-    const wrong: string[] = [];
-    for (const { type, workflowId } of phases.flatMap(({ ended }) => ended)) {
-      const events = all.filter((one) => one.workflowId === workflowId).map(({ event }) => event);
-      t.diagnostic(`seed ${seed}: ${type} was killed after events ${events.join(', ')}`);
-      if (new Set(events).size < KILLS) wrong.push(`${type} was killed only ${events.length} times`);
-    }
-    assert.deepEqual([...problems(reference, phases), ...wrong], []);
+    pointsOf: (ended: Ended) => readonly number[],
+    mode: Mode = {},
+  ): Promise<readonly Phase[]> {
+    const { disturb, report } = kills(lab.temporal, reference, pointsOf);
+    const phases = await runScenario(lab, { ...mode, disturb });
+    const { said, tooFew } = report(phases);
+    for (const line of said) t.diagnostic(line);
+    assert.deepEqual([...problems(reference, phases), ...tooFew], []);
+    return phases;
   }
 });

@@ -6,7 +6,7 @@ import { withAws } from '../../../clients/aws.ts';
 import { listManifests } from '../../../clients/zones/manifests.ts';
 import type { Laboratory } from './laboratory.ts';
 import { runPhase } from './run.ts';
-import { clearImages, destroyZone } from './scenarios.ts';
+import { clearImages, destruction } from './scenarios.ts';
 
 /** Needs a worker that serves. */
 export async function restore(lab: Laboratory): Promise<void> {
@@ -14,8 +14,9 @@ export async function restore(lab: Laboratory): Promise<void> {
   await terminateAll(lab);
   const { bucket } = lab.context.store;
   const manifests = await withAws(lab.context, (aws) => listManifests(aws, bucket));
-  if (manifests.some(({ state }) => state !== 'destroyed'))
-    await runPhase(lab, [await destroyZone(lab, `restore-${Date.now()}`)], []);
+  const there = manifests.filter(({ state }) => state !== 'destroyed');
+  const ends = there.map(({ zone }) => destruction(lab, zone, `restore-${zone}-${Date.now()}`));
+  await runPhase(lab, await Promise.all(ends), []);
   await clearImages(lab);
   await sweepAll(lab);
 }

@@ -17,6 +17,8 @@ export interface Start {
   readonly input: Readonly<Record<string, unknown>>;
   /** Names that differ from run to run, in ids and tags of what it makes. */
   readonly own: readonly string[];
+  /** Fields of its result that are the same in each run; absent: all of them. */
+  readonly counts?: readonly string[];
   /** How long it waits before its first step; absent: not at all. */
   readonly startDelayMs?: number;
 }
@@ -96,7 +98,7 @@ const begin = (
 
 async function ending(
   lab: Laboratory,
-  { type, own }: Start,
+  { type, own, counts }: Start,
   handle: WorkflowHandle,
   over: AbortSignal,
 ): Promise<Ended> {
@@ -106,7 +108,7 @@ async function ending(
     type,
     workflowId: handle.workflowId,
     ...(failure === undefined ? {} : { failure }),
-    result: withoutDrawn(JSON.stringify(result ?? null), own),
+    result: withoutDrawn(JSON.stringify(result ?? null, counts && [...counts]), own),
     record: await recordOf(lab, handle.workflowId),
     events: (await handle.describe()).historyLength,
     ms: performance.now() - began,

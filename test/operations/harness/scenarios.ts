@@ -70,10 +70,14 @@ async function creation(lab: Laboratory, run: string, other: Partial<ZoneSpec>):
   };
 }
 
-export async function destroyZone({ context }: Laboratory, run: string): Promise<Start> {
-  const { bucket } = context.store;
+export async function destroyZone(lab: Laboratory, run: string): Promise<Start> {
   const { spec } = await readZoneSpec(ZONE_FILE);
-  const zone = zoneName(spec.zone);
+  return destruction(lab, zoneName(spec.zone), run);
+}
+
+/** @param zone name of any zone that has a manifest */
+export async function destruction({ context }: Laboratory, zone: string, run: string): Promise<Start> {
+  const { bucket } = context.store;
   const manifest = await withAws(context, (aws) => readManifest(aws, bucket, zone));
   if (manifest === undefined) throw new Error(`Cannot destroy zone "${zone}": it has no manifest`);
   return {

@@ -4,10 +4,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { AnyActivities } from '../../../workers/host.ts';
 
 /**
- * What may differ between two runs: the change by which Route 53 writes a record again, how much a purge found, when
+ * What may differ between two runs: the change by which Route 53 writes a record again, how much a purge or a tidying found, when
  * something was looked at.
  */
-const MAY_DIFFER = new Set(['changeId', 'deleted', 'startedAt', 'endedAt']);
+const MAY_DIFFER = new Set(['changeId', 'deleted', 'ended', 'startedAt', 'endedAt']);
 
 const compared = (result: unknown): unknown =>
   JSON.parse(JSON.stringify(result ?? null, (key, value: unknown) => (MAY_DIFFER.has(key) ? null : value)));
