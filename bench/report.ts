@@ -90,8 +90,8 @@ function tableOf(rows: readonly Measurement[], all: readonly Measurement[]): str
   return `${[head, rule, ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n`;
 }
 
-function ratioText({ baseline, values }: Measurement, all: readonly Measurement[]): string {
-  const below = spread(all.find(({ name }) => name === baseline)?.values ?? [])?.median;
+function ratioText({ baseline, group, values }: Measurement, all: readonly Measurement[]): string {
+  const below = spread(all.find((one) => one.name === baseline && one.group === group)?.values ?? [])?.median;
   const own = spread(values)?.median;
   return below === undefined || own === undefined ? '' : significant(own / below);
 }
