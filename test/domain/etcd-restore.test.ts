@@ -87,8 +87,8 @@ suite('plan of a restore', () => {
     assert.equal(plan.machine.name, 'director-1');
     assert.deepEqual(plan.old, { machine: 'director-0', instanceId: 'i-0000000000000000d' });
     const instance = plan.steps.find(({ kind }) => kind === 'instance');
-    const { userData } = instance?.plan as { userData: string };
-    const config = configIn(userData);
+    assert.ok(instance);
+    const config = configIn((instance.plan as { userData: string }).userData);
     assert.deepEqual(config.cluster.etcd.restore, { sha256: SHA256 });
     assert.equal(config.cluster.etcd.initialState, 'new');
     assert.match(config.cluster.etcd.initialCluster, /^director-1=https:\/\/[\d.]+:2380$/);

@@ -80,7 +80,10 @@ suite('rolls in a model of a zone', { concurrency: 6 }, () => {
       approvedPlan: plan.hash,
     });
     await handle.result();
-    assert.deepEqual(lab.zone.routed(service).toSorted(), [1, 2, 3]);
+    assert.deepEqual(
+      lab.zone.routed(service).toSorted((one, other) => one - other),
+      [1, 2, 3],
+    );
   };
   const nothingWasLost = (service: string) => {
     const mine = lab.zone.losses.filter(
@@ -90,7 +93,10 @@ suite('rolls in a model of a zone', { concurrency: 6 }, () => {
     assert.ok((lab.zone.fewest.get(service) ?? 0) >= N, `fewest announced: ${lab.zone.fewest.get(service)}`);
   };
   const asItWas = (service: string) => {
-    assert.deepEqual(lab.zone.routed(service).toSorted(), [1, 2, 3]);
+    assert.deepEqual(
+      lab.zone.routed(service).toSorted((one, other) => one - other),
+      [1, 2, 3],
+    );
     assert.deepEqual(
       lab.recorded[service]?.generations.map(({ first, count }) => [first, count]),
       [[1, N]],
@@ -103,7 +109,10 @@ suite('rolls in a model of a zone', { concurrency: 6 }, () => {
     const handle = await roll('plain', 'web:2');
     const result = (await handle.result()) as RollResult;
     assert.deepEqual([result.instances, result.stopped, result.cut], ['plain@4…6', 'plain@1…3', []]);
-    assert.deepEqual(lab.zone.routed('plain').toSorted(), [4, 5, 6]);
+    assert.deepEqual(
+      lab.zone.routed('plain').toSorted((one, other) => one - other),
+      [4, 5, 6],
+    );
     assert.deepEqual(
       lab.recorded['plain']?.generations.map(({ generation, first }) => [generation, first]),
       [[2, 4]],
@@ -164,7 +173,10 @@ suite('rolls in a model of a zone', { concurrency: 6 }, () => {
     assert.deepEqual(lab.zone.routed('frozen'), before);
     lab.zone.silent.delete('frozen');
     await handle.result();
-    assert.deepEqual(lab.zone.routed('frozen').toSorted(), [4, 5, 6]);
+    assert.deepEqual(
+      lab.zone.routed('frozen').toSorted((one, other) => one - other),
+      [4, 5, 6],
+    );
     nothingWasLost('frozen');
   });
 
@@ -243,7 +255,10 @@ suite('services.yml in a model of a zone', () => {
       [one.rolled.map(({ instances }) => instances), one.left, one.removed],
       [['a@4…6'], ['b'], []],
     );
-    assert.deepEqual(lab.zone.routed('b').toSorted(), [1, 2, 3]);
+    assert.deepEqual(
+      lab.zone.routed('b').toSorted((one, other) => one - other),
+      [1, 2, 3],
+    );
     const adjusted = await apply({ a: { ...serviceOf('web:2'), min_available: 1 } });
     assert.deepEqual(adjusted.adjusted, ['a']);
     const pruned = await apply({ a: { ...serviceOf('web:2'), min_available: 1 } }, true);
