@@ -149,9 +149,9 @@ suite('workers', { timeout: 600_000 }, () => {
     async () => {
       const before_ = await nodeNames();
       await good('node', 'join', ZONE, '--yes', '--detach');
-      await until('the certificates', 120, async () =>
+      await until('the machine', 120, async () =>
         (await json<{ steps: { step: string; state: string }[] }>('op', 'show', JOIN)).steps.some(
-          ({ step, state }) => step.endsWith('/certificates') && state === 'done',
+          ({ step, state }) => step.endsWith('/instance') && state === 'done',
         ),
       );
       await good('op', 'abort', JOIN, '--yes');
