@@ -7,7 +7,7 @@ import { sealForMachine } from '../../activities/pki/seal-for-machine.ts';
 import { ensureKey, publicHalf, signingRequest } from '../../agents/host/key-pairs.ts';
 import { openSealed } from '../../agents/host/open-sealed.ts';
 import { ensureServiceAccountKey } from '../../agents/join/certificates.ts';
-import { SERVICE_ACCOUNT_KEY } from '../../domain/pki/authorities.ts';
+import { AUTHORITY_IDS, SERVICE_ACCOUNT_KEY } from '../../domain/pki/authorities.ts';
 import { certificateProfiles } from '../../domain/pki/profiles.ts';
 import { DOMAIN, machineConfig, makeRoot, memoryStore, nodeFacts, SERVICE_CIDR } from './machine-fixture.ts';
 
@@ -36,7 +36,7 @@ async function director() {
 const answer = (csrPem: string): string =>
   JSON.stringify({
     certificates: {},
-    authorities: { kubernetes: '', etcd: '', 'front-proxy': '' },
+    authorities: Object.fromEntries(AUTHORITY_IDS.map((authority) => [authority, ''])),
     serviceAccountKey: sealForMachine(csrPem, id, privateKey),
   });
 
