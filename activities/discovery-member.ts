@@ -51,14 +51,15 @@ export function discoveryMemberEffect(access: EtcdAccess): Effect<Plan, RefOf<'d
 }
 
 /** What of a member is in the discovery etcd. */
-function memberOf({ machine, instanceId, podCidr }: Plan): {
+function memberOf({ machine, instanceId, podCidr, withheld }: Plan): {
   readonly key: string;
   readonly value: string;
   readonly users: readonly DiscoveryUser[];
 } {
   if (podCidr === undefined) {
     const value = JSON.stringify(borderSchema.parse({ name: machine }));
-    return { key: borderKey(instanceId), value, users: [projectorUser(instanceId), routerUser(instanceId)] };
+    const router = withheld === 'router' ? [] : [routerUser(instanceId)];
+    return { key: borderKey(instanceId), value, users: [projectorUser(instanceId), ...router] };
   }
   const node = nodeName({ instanceId, role: 'worker' });
   const value = JSON.stringify(memberSchema.parse({ podCidr, instanceId, name: machine }));

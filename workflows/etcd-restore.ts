@@ -13,6 +13,7 @@ import { approve } from './approval.ts';
 import { asStep, prove } from './backup-proof.ts';
 import { failLeftover } from './ending.ts';
 import { backUp, keep } from './etcd-backup.ts';
+import { restoredDiscovery } from './etcd-restore-discovery.ts';
 import { rootMessage } from './failure-types.ts';
 import { zoneParts } from './manifest.ts';
 import { activity, type Operation } from './operation.ts';
@@ -64,7 +65,9 @@ export const etcdRestore = (raw: unknown): Promise<EtcdRestoreResult> =>
       if (!PASSING.includes(made.kind)) manifest.note(made);
     };
     const made = await applyPlan(operation, await stepsNow(operation, plan, bumpRevision), { refs, onMade });
-    const { revision } = await zoneWorks(operation, input, plan, left?.mark);
+    const discovery = await restoredDiscovery(operation, input, plan);
+    const { revision } = await zoneWorks(operation, input, plan, { mark: left?.mark, seed: discovery.seed });
+    await discovery.works();
     await manifest.written();
     keep(operation);
     await removeCopy(operation);
@@ -175,7 +178,7 @@ async function zoneWorks(
   operation: Operation,
   { zone, bucket }: EtcdRestoreInput,
   { machine, snapshot, hash }: RestorePlan,
-  mark: string | undefined,
+  { mark, seed }: { readonly mark: string | undefined; readonly seed: () => Promise<void> },
 ) {
   const waiting = (what: string) => ({ what, giveUpMs: 30 * MINUTE, progressMs: 5 * MINUTE, zone });
   const name = { bucket, key: manifestKey(zone) };
@@ -194,6 +197,7 @@ async function zoneWorks(
     restored,
     waiting('the restored etcd to hold what it must'),
   );
+  await seed();
   await operation.waitFor('apiserver.ready', {}, waiting('the API server to be ready'));
   await operation.waitFor('components.ready', {}, waiting('controller-manager and scheduler'));
   const { machines } = await operation.check('manifest.about', name, 'reading the manifest');

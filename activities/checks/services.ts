@@ -124,6 +124,28 @@ export const serviceChecks = (access: ServicesAccess) => {
         }),
     ),
 
+    /** Waits until every instance that runs, whoever started it, is announced; `routed`: and known to every router. */
+    'service.projected': asActivity(
+      'wait for presence',
+      async ({ service, routed: isRouted }: { readonly service: string; readonly routed?: true }) => {
+        const [pods, routing] = await Promise.all([
+          listPods(cluster(), service),
+          readRouting(access.discovery, service),
+        ]);
+        const { revision, hosts } = routing;
+        const serving = pods.filter(({ isUp, isLeaving, isWithdrawn }) => isUp && !isLeaving && !isWithdrawn);
+        const missing = serving.filter(({ number, ip }) => hosts.get(number)?.split(':')[0] !== ip);
+        if (missing.length > 0)
+          throw new NotYet(
+            `waiting until ${missing.map(({ name }) => name).join(', ')} are announced`,
+            DELAY_MS,
+          );
+        const late = isRouted ? behind(routing) : [];
+        if (late.length > 0) throw new NotYet(`waiting for routers: ${late.join('; ')}`, DELAY_MS);
+        return { revision, announced: hosts.size };
+      },
+    ),
+
     /** Waits until none of these is announced and no router's configuration has them. */
     'service.unrouted': asActivity('wait for routers', async (instances: Instances) =>
       routed(instances.service, ({ hosts }) => {

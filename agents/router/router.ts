@@ -1,8 +1,8 @@
 import type { Lease } from 'etcd3';
-import { routerKey, SERVICES } from '../../domain/discovery/keys.ts';
+import { CHANGED_KEY, routerKey, SERVICES } from '../../domain/discovery/keys.ts';
 import { renderHaproxy, type RouterSettings } from '../../domain/discovery/haproxy.ts';
 import { readServices } from '../../domain/discovery/layout.ts';
-import { LEASE_SECONDS, type RouterReport } from '../../domain/discovery/values.ts';
+import { LEASE_SECONDS, type Entry, type RouterReport } from '../../domain/discovery/values.ts';
 import { Bell, makeRounds } from '../discovery/rounds.ts';
 import {
   holdLease,
@@ -77,12 +77,23 @@ class Router {
   async round(): Promise<number | undefined> {
     const wait = this.#reloadedAt + APART_MS - Date.now();
     const { revision, below } = await readBelow(this.#session.client, [SERVICES]);
-    const config = renderHaproxy(readServices(below.get(SERVICES) ?? []).services, this.#options.settings);
+    const config = await this.#wanted(below.get(SERVICES) ?? [], revision);
     const isNew = config !== this.#configuration.read();
     if (isNew && wait > 0 && this.#refused?.config !== config) return Date.now() + wait;
     const error = await this.#load(config, revision, isNew);
     await this.#report(error);
     return this.#drained.isDraining ? Date.now() + DRAINING_MS : undefined;
+  }
+
+  /** An etcd to which nobody has ever projected is a fresh one: that it has no service says nothing about services. */
+  async #wanted(entries: readonly Entry[], revision: number): Promise<string> {
+    const { client } = this.#session;
+    const before = this.#configuration.read();
+    if (entries.length === 0 && before !== undefined) {
+      const changed = await client.get(CHANGED_KEY).revision(revision).exec();
+      if (changed.kvs.length === 0) return before;
+    }
+    return renderHaproxy(readServices(entries).services, this.#options.settings);
   }
 
   /** Returns why the configuration is not loaded. */

@@ -1,4 +1,14 @@
-import { BORDERS, DEFINITIONS, MEMBERS, NODES, nodePrefix, ROUTERS, routerKey, SERVICES } from './keys.ts';
+import {
+  BORDERS,
+  CHANGED_KEY,
+  DEFINITIONS,
+  MEMBERS,
+  NODES,
+  nodePrefix,
+  ROUTERS,
+  routerKey,
+  SERVICES,
+} from './keys.ts';
 
 /** Who may do what in the discovery etcd. A user is the common name of a certificate of the authority `discovery`. */
 export interface DiscoveryUser {
@@ -34,6 +44,7 @@ export const routerUser = (instanceId: string): DiscoveryUser => ({
   name: `router:${instanceId}`,
   grants: [
     { key: SERVICES, permission: 'Read' },
+    { key: CHANGED_KEY, permission: 'Read' },
     { key: routerKey(instanceId), permission: 'Readwrite' },
   ],
 });

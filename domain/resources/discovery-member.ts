@@ -11,6 +11,8 @@ export const discoveryMember = resource({
     instanceId: z.string(),
     /** Range of a worker's pods; only addresses in it are projected. */
     podCidr: z.cidrv4().optional(),
+    /** A border's router is let in later, by a plan without this: until then it keeps what it has loaded. */
+    withheld: z.literal('router').optional(),
   }),
   /** `id` is the machine's key in the discovery etcd. */
   ref: z.object({ id: z.string() }),

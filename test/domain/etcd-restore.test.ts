@@ -94,6 +94,13 @@ suite('plan of a restore', () => {
     assert.match(config.cluster.etcd.initialCluster, /^director-1=https:\/\/[\d.]+:2380$/);
   });
 
+  test('discovery begins as a new cluster of the fresh director alone', () => {
+    const instance = plan.steps.find(({ kind }) => kind === 'instance');
+    const { discovery } = configIn((instance?.plan as { userData: string }).userData).cluster;
+    assert.equal(discovery.initialState, 'new');
+    assert.match(discovery.initialCluster, /^director-1=https:\/\/[\d.]+:2390$/);
+  });
+
   test('the old director is halted once the fresh one only waits for its snapshot, and started again last', () => {
     const layers = layersOf(plan.steps, new Set(plan.needs)).map((layer) => layer.map(({ kind }) => kind));
     assert.deepEqual(layers, [['instance'], ['machine-certificates'], ['instance-halt'], ['snapshot-copy']]);
