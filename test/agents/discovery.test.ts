@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { discoveryChecks } from '../../activities/checks/discovery.ts';
 import type { EtcdAccess } from '../../activities/cloud/etcd.ts';
 import {
+  CHANGED_KEY,
   agentKey,
   definitionKey,
   frozenKey,
@@ -379,6 +380,32 @@ suite('discovery', { timeout: 240_000 }, () => {
     assert.equal((await ask('web.x')).status, 200);
     other.close();
     await routed('taken', []);
+    one.die();
+  });
+
+  test('a fresh etcd, to which nobody has projected yet, takes nothing out of a router', async () => {
+    used.push('web');
+    const one = await TestInstance.start('one', '127.0.1.1');
+    await define('web');
+    await announce('a', 'web', 1, one.address);
+    await routed('web', [1]);
+    await border.stopAgents();
+    // All at once, as on the etcd of a director that takes over.
+    const gone = [definitionKey('web'), CHANGED_KEY].map((key) => ({ key: Buffer.from(key) }));
+    const services = { key: Buffer.from('/services/'), range_end: Buffer.from('/services0') };
+    const success = [...gone, services].map((request_delete_range) => ({ request_delete_range }));
+    const { header } = await root.kv.txn({ compare: [], failure: [], success });
+    await border.startAgents();
+    await eventually(
+      async () => ((await report())?.revision ?? 0) >= Number(header.revision),
+      'the router has seen it',
+    );
+    assert.equal((await ask('web.x')).lines[0], 'one');
+    await define('web');
+    await routed('web', [1]);
+    // What somebody projected away is gone.
+    await root.delete().key(definitionKey('web'));
+    await eventually(async () => (await ask('web.x')).status === 404, 'web is routed no longer');
     one.die();
   });
 

@@ -1,9 +1,15 @@
-/** The shared zone brought back from a backup, twice: the second restore puts its director into the slot of the first. */
+/**
+ * The shared zone brought back from a backup, twice, under a load on a service of which no request may fail: the second restore puts its director into the slot of the first.
+ */
 import assert from 'node:assert/strict';
-import { suite, test } from 'node:test';
-import { good, json } from '../system/person.ts';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, suite, test } from 'node:test';
+import { startLoad } from '../../sandbox/load/load.ts';
+import { good, json, root } from '../system/person.ts';
 import { isReady, kubectl, machinesOf, nodes } from '../system/machines.ts';
-import { sharedZone, ZONE } from './shared-zone.ts';
+import { DOMAIN, sharedZone, ZONE } from './shared-zone.ts';
 
 interface Restored {
   readonly result: {
@@ -17,11 +23,23 @@ interface Restored {
 /** Two minutes on a real zone: at the gate only. */
 const skip = process.env['ZONEWRIGHT_GATE'] === '1' ? false : 'at the gate only';
 
+const SERVICES = join(root, 'examples/services.yml');
+const folder = mkdtempSync(join(tmpdir(), 'zonewright-restore-'));
+const nothing = join(folder, 'nothing.yml');
+writeFileSync(nothing, '{}\n');
+after(() => rmSync(folder, { recursive: true, force: true }));
+
 suite('a zone brought back', { skip }, () => {
-  test('what was there at the backup is there again, what came later is not; another restore takes it back', async () => {
+  test('what was there at the backup is there again, what came later is not; another restore takes it back', async (t) => {
     const zone = await sharedZone();
     const [border, director] = [zone.get('border-0'), zone.get('director-0')];
     assert.ok(border && director);
+    await good('service', 'apply', SERVICES, '--zone', ZONE, '--yes', '--soak', '2s');
+    const load = startLoad({
+      ...{ url: `http://${border.publicIp}/`, host: `web.${DOMAIN}` },
+      ...{ rate: 50, keepAlive: true },
+    });
+    after(() => load.stop());
     const names = async () => (await kubectl(border, 'get', 'configmap', '-o', 'name')).split('\n');
     await kubectl(border, 'create', 'configmap', 'canary-before');
     await good('etcd', 'backup', ZONE);
@@ -41,6 +59,15 @@ suite('a zone brought back', { skip }, () => {
     assert.equal(back.result.director.machine, 'director-0');
     assert.ok(Number(back.result.revision) > Number(result.revision) + 999_000_000);
     assert.ok((await names()).includes('configmap/canary-after'));
+    const report = await load.stop();
+    t.diagnostic(JSON.stringify(report));
+    assert.deepEqual([report.failed, report.errors], [0, {}]);
+    assert.ok(report.sent / report.seconds > 45, `${report.sent} requests in ${report.seconds} s`);
+    assert.equal(Object.keys(report.answers).length, 5);
+    // The fresh discovery follows what changes: a service that is removed is routed no longer.
+    await good('service', 'apply', nothing, '--zone', ZONE, '--prune', '--yes');
+    const answer = await fetch(`http://${border.publicIp}/web`);
+    assert.equal(answer.status, 404);
     await kubectl(border, 'delete', 'configmap', 'canary-before', 'canary-after');
   });
 });
