@@ -12,9 +12,9 @@ const MINUTE = 60_000;
 
 export interface RestoredDiscovery {
   /** Lets everybody in but routers, and says how services are reached. */
-  seed(): Promise<void>;
+  readonly seed: () => Promise<void>;
   /** Lets routers in once all that runs is announced; returns when they route by it. */
-  works(): Promise<void>;
+  readonly works: () => Promise<void>;
 }
 
 /**

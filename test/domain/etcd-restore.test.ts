@@ -96,7 +96,8 @@ suite('plan of a restore', () => {
 
   test('discovery begins as a new cluster of the fresh director alone', () => {
     const instance = plan.steps.find(({ kind }) => kind === 'instance');
-    const { discovery } = configIn((instance?.plan as { userData: string }).userData).cluster;
+    assert.ok(instance);
+    const { discovery } = configIn((instance.plan as { userData: string }).userData).cluster;
     assert.equal(discovery.initialState, 'new');
     assert.match(discovery.initialCluster, /^director-1=https:\/\/[\d.]+:2390$/);
   });
