@@ -1,4 +1,4 @@
-import { ApplicationFailure, isCancellation, TemporalFailure } from '@temporalio/workflow';
+import { ApplicationFailure, isCancellation, patched, TemporalFailure } from '@temporalio/workflow';
 import { z } from 'zod';
 import type { BackupOrigin } from '../domain/etcd/backup.ts';
 import { operationInput } from '../domain/operations.ts';
@@ -41,6 +41,9 @@ export interface EtcdRestoreResult {
   readonly revision: string;
 }
 
+/** Restores that began before leave the fresh discovery as it is until they end. */
+const SEEDS_DISCOVERY = 'restore-seeds-discovery';
+
 const MINUTE = 60_000;
 /** How long an etcd may be silent before it is taken for dead. */
 const DEAD_MS = 2 * MINUTE;
@@ -65,9 +68,9 @@ export const etcdRestore = (raw: unknown): Promise<EtcdRestoreResult> =>
       if (!PASSING.includes(made.kind)) manifest.note(made);
     };
     const made = await applyPlan(operation, await stepsNow(operation, plan, bumpRevision), { refs, onMade });
-    const discovery = await restoredDiscovery(operation, input, plan);
-    const { revision } = await zoneWorks(operation, input, plan, { mark: left?.mark, seed: discovery.seed });
-    await discovery.works();
+    const discovery = patched(SEEDS_DISCOVERY) ? await restoredDiscovery(operation, input, plan) : undefined;
+    const { revision } = await zoneWorks(operation, input, plan, { mark: left?.mark, seed: discovery?.seed });
+    await discovery?.works();
     await manifest.written();
     keep(operation);
     await removeCopy(operation);
@@ -178,7 +181,7 @@ async function zoneWorks(
   operation: Operation,
   { zone, bucket }: EtcdRestoreInput,
   { machine, snapshot, hash }: RestorePlan,
-  { mark, seed }: { readonly mark: string | undefined; readonly seed: () => Promise<void> },
+  { mark, seed }: { readonly mark: string | undefined; readonly seed: (() => Promise<void>) | undefined },
 ) {
   const waiting = (what: string) => ({ what, giveUpMs: 30 * MINUTE, progressMs: 5 * MINUTE, zone });
   const name = { bucket, key: manifestKey(zone) };
@@ -197,7 +200,7 @@ async function zoneWorks(
     restored,
     waiting('the restored etcd to hold what it must'),
   );
-  await seed();
+  await seed?.();
   await operation.waitFor('apiserver.ready', {}, waiting('the API server to be ready'));
   await operation.waitFor('components.ready', {}, waiting('controller-manager and scheduler'));
   const { machines } = await operation.check('manifest.about', name, 'reading the manifest');
