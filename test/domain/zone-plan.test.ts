@@ -73,7 +73,7 @@ test('the largest zone can be planned', () => {
   assert.equal(stepsOf(plan, 'instance').length, 131);
 });
 
-test('the plan of the example has one border, director and worker', async () => {
+test('the plan of the example has a border, a director and two workers', async () => {
   const { spec } = await readZoneSpec(join(import.meta.dirname, '../../examples/zone.yaml'));
   const plan = planZone(spec, zoneFacts(), nodeUserData);
   checkPlan(plan);
@@ -83,6 +83,7 @@ test('the plan of the example has one border, director and worker', async () => 
       ['border-0', '172.16.6.10', undefined],
       ['director-0', '172.16.6.202', undefined],
       ['worker-0', '172.16.6.212', '10.64.0.0/24'],
+      ['worker-1', '172.16.7.20', '10.64.1.0/24'],
     ],
   );
 });
@@ -172,15 +173,20 @@ test('a NAT gateway waits for the internet gateway', () => {
   assert.ok(dependenciesOf(stepOf(planOf(), 'network/nat-gateway-a')).includes('network/internet-gateway'));
 });
 
-test('a role opens the prefix of its own machine, that of a border the backups too, and nothing else', () => {
+test('a role opens the prefix of its own machine, that of a border fence and backups too, and nothing else', () => {
   for (const { plan, role } of stepsOf(planOf({}, { storePrefix: 'a/' }), 'role')) {
     const [own, ...others] = plan.statements;
+    const fence = {
+      Effect: 'Allow',
+      Action: ['s3:GetObject'],
+      Resource: ['arn:aws:s3:::prod-example-com-store/zones/zone03/fence.json'],
+    };
     const backups = {
       Effect: 'Allow',
       Action: ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject', 's3:AbortMultipartUpload'],
       Resource: ['arn:aws:s3:::prod-example-com-store/a/zones/zone03/backups/*'],
     };
-    assert.deepEqual(others, role === 'border' ? [backups] : []);
+    assert.deepEqual(others, role === 'border' ? [fence, backups] : []);
     assert.deepEqual(
       [own],
       [
