@@ -1,6 +1,7 @@
 /**
  * `npm test`: unit tests two at a time, then the tests on real servers one after the other, all of them in one
- * sandbox. Arguments are parts of file names; `--gate` runs everything that `npm test` only samples.
+ * sandbox. Of long files it draws some by its seed. Arguments are parts of file names, which then run whatever the seed;
+ * `--gate` runs everything that `npm test` only samples.
  *
  * Tests read `ZONEWRIGHT_SEED` (what to sample), `ZONEWRIGHT_GATE=1` (do not sample) and
  * `ZONEWRIGHT_SANDBOX_HOME` (the sandbox that they share; it is taken down here, after the last file).
@@ -8,6 +9,7 @@
 import { parseArgs } from 'node:util';
 import { dirname } from 'node:path';
 import { findTests } from './runner/files.ts';
+import { draw } from './runner/long.ts';
 import { add, lastLine, NOTHING } from './runner/report.ts';
 import type { Totals } from './runner/report.ts';
 import { runFiles } from './runner/run-files.ts';
@@ -29,7 +31,11 @@ async function main(): Promise<number> {
   if (values.gate) process.env['ZONEWRIGHT_GATE'] = '1';
   print(`seed ${seed}${values.gate ? ', gate: nothing is sampled' : ''}`);
 
-  const files = findTests(root, positionals);
+  const found = findTests(root, positionals);
+  // Files that are asked for by name run, however long they are.
+  const sample = !values.gate && positionals.length === 0;
+  const { drawn: files, left } = sample ? draw(found, seed) : { drawn: found, left: [] };
+  if (left.length > 0) print(`left to other seeds and to the gate: ${left.join(', ')}`);
   const unit = files.filter(({ kind }) => kind === 'unit');
   const real = files.filter(({ kind }) => kind === 'real');
   let totals: Totals = NOTHING;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { findTests } from '../runner/files.ts';
+import { draw, longFiles } from '../runner/long.ts';
 import { failureLines, fileLine, lastLine, middleCut } from '../runner/report.ts';
 import { runFile } from '../runner/run-file.ts';
 import type { FileResult } from '../runner/run-file.ts';
@@ -135,6 +136,31 @@ test('unit tests come first; those on real servers are told apart by folder', ()
   );
   assert.deepEqual(findTests(root, ['domain', 'c.test']).length, 2);
   assert.deepEqual(findTests(root, ['nothing-like-it']), []);
+});
+
+test('of long files some are drawn by the seed, the same for the same seed, and each by some seed', () => {
+  const names = ['a', 'b', 'c', 'd'].map((name) => `test/zone/${name}.test.ts`);
+  const files = [...names, 'test/zone/short.test.ts'].map((path) => ({ path, kind: 'real' as const }));
+  const long = Object.fromEntries(names.map((path) => [path, 4]));
+  const paths = (seed: string) => draw(files, seed, long).drawn.map(({ path }) => path);
+  const seeds = Array.from({ length: 40 }, (_, n) => String(n));
+  for (const seed of seeds) {
+    assert.deepEqual(paths(seed), paths(seed));
+    assert.equal(paths(seed).length, 3);
+    assert.equal(paths(seed).at(-1), 'test/zone/short.test.ts');
+    assert.equal(draw(files, seed, long).left.length, 2);
+  }
+  assert.deepEqual(new Set(seeds.flatMap(paths)).size, 5);
+});
+
+test('every long file is there', () => {
+  const { left } = draw(findTests(join(import.meta.dirname, '../..')), 'any');
+  const all = findTests(join(import.meta.dirname, '../..')).map(({ path }) => path);
+  assert.deepEqual(
+    longFiles.filter((path) => !all.includes(path)),
+    [],
+  );
+  assert.ok(left.length > 0 && left.every((path) => longFiles.includes(path)));
 });
 
 test('totals of many files add up, and failures are printed where they happen', async () => {
