@@ -52,6 +52,8 @@ export async function restoredDiscovery(
         );
       const borders = members.filter(isBorder).map((member) => memberStep(member, domain));
       await applyPlan(operation, borders);
+      if (borders.length > 0)
+        await operation.waitFor('discovery.loaded', { revision: 0 }, waiting('routers to answer'));
       for (const service of services) {
         const what = `every router to route ${service} by what is announced`;
         await operation.waitFor('service.projected', { service, routed: true }, waiting(what));
