@@ -103,8 +103,10 @@ export function explanationText(explanation: Explanation): string {
       `- paused by ${pausedBy(paused)} at ${paused.since}${paused.reason ? `: ${paused.reason}` : ''}`,
     );
   if (question) {
+    // The headline may have its text already; the Temporal UI shows but the first lines.
+    const text = explanation.headline.includes(question.text) ? '' : `asks: ${question.text} — `;
     lines.push(
-      `- asks: ${question.text} (${question.choices.join(', ')}; at ${question.deadline}: ${question.default})`,
+      `- ${text}answers: ${question.choices.join(', ')}; without one at ${question.deadline}: ${question.default}`,
     );
   }
   if (explanation.noReturn !== undefined) lines.push(`- cannot be aborted any more: ${explanation.noReturn}`);
