@@ -102,12 +102,12 @@ test('pause and resume by button', async () => {
     );
     return (await lab.saidTo(() => lab.slack.submit(reason))).text;
   };
+  const waits = (one: Posted): boolean => /waits for \*the toy to settle\*/.test(text(one));
+  // Paused any earlier, it would not begin to wait.
+  await lab.message(run.workflowId, waits);
   assert.equal(await press('Pause', 'lunch'), 'paused before its next step');
   assert.equal((await explain(run)).paused?.byName, 'alice');
-  await lab.message(
-    run.workflowId,
-    (one) => text(one).includes('paused by <@U0ALICE>') && /waits for \*the toy to settle\*/.test(text(one)),
-  );
+  await lab.message(run.workflowId, (one) => text(one).includes('paused by <@U0ALICE>') && waits(one));
   assert.equal(await press('Resume', ''), 'resumed');
   await run.handle.terminate();
 });
