@@ -1,4 +1,5 @@
-import type { Instances, Routed } from '../../activities/checks/services.ts';
+import type { Instances } from '../../activities/checks/service-instances.ts';
+import type { Routed } from '../../activities/checks/service-routing.ts';
 import { instancesText } from '../../domain/services/record.ts';
 import type { RollOptions } from '../../domain/services/roll.ts';
 import type { Operation, WaitOptions } from '../operation.ts';
