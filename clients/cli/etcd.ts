@@ -90,7 +90,7 @@ async function backUp(output: Output, name: string, options: BackUpOptions): Pro
   return withTemporal(async ({ client, context }) => {
     const input = { environment, bucket: context.store.bucket, retention };
     if (options.every !== undefined) {
-      const { putSchedule, SHORTEST_MS } = await import('../schedules.ts');
+      const { putSchedule, SHORTEST_MS } = await import('../schedules/put-schedule.ts');
       mustBeLong(options.every, SHORTEST_MS);
       const id = `backup-${zone}`;
       const { reason, every: everyMs } = options;

@@ -1,6 +1,6 @@
 /** `zonewright schedule`: operations that begin by themselves. */
 import type { Command } from 'commander';
-import type { ScheduleDetails, ScheduleSummary } from '../schedules.ts';
+import type { ScheduleDetails, ScheduleSummary } from '../schedules/read-schedules.ts';
 import type { ExitCode } from '../errors.ts';
 import { confirm } from './confirm.ts';
 import { withTemporal } from './connect.ts';
@@ -46,7 +46,7 @@ export function addScheduleCommands(program: Command): void {
 const when = (iso: string | null | undefined): string => iso?.slice(0, 19) ?? '';
 
 async function list(output: Output): Promise<void> {
-  const { listSchedules } = await import('../schedules.ts');
+  const { listSchedules } = await import('../schedules/read-schedules.ts');
   const schedules = await withTemporal(({ client }) => listSchedules(client));
   const rows = schedules.map(({ id, type, zone, everyMs, paused, next, recent }) => [
     id,
@@ -61,7 +61,7 @@ async function list(output: Output): Promise<void> {
 }
 
 async function show(output: Output, id: string): Promise<void> {
-  const { showSchedule } = await import('../schedules.ts');
+  const { showSchedule } = await import('../schedules/read-schedules.ts');
   const details = await withTemporal(({ client }) => showSchedule(client, id));
   output.result(details, detailsText(details));
 }
@@ -85,7 +85,7 @@ const stateText = ({ paused, next }: ScheduleSummary): string =>
   paused ? 'paused' : `next at ${when(next)} UTC`;
 
 async function hold(output: Output, id: string, paused: boolean, reason: string): Promise<void> {
-  const { setPaused } = await import('../schedules.ts');
+  const { setPaused } = await import('../schedules/control-schedule.ts');
   await withTemporal(({ client }) => setPaused(client, id, paused, reason));
   output.result({ id, paused }, `${id} ${paused ? 'is paused' : 'goes on'}`);
 }
@@ -96,7 +96,7 @@ interface TriggerOptions {
 }
 
 async function trigger(output: Output, id: string, options: TriggerOptions): Promise<ExitCode> {
-  const { triggerSchedule } = await import('../schedules.ts');
+  const { triggerSchedule } = await import('../schedules/control-schedule.ts');
   const { conclude, follow } = await import('./follow.ts');
   return withTemporal(async ({ client }) => {
     const operation = await triggerSchedule(client, id);
@@ -106,7 +106,8 @@ async function trigger(output: Output, id: string, options: TriggerOptions): Pro
 }
 
 async function remove(output: Output, id: string, { yes }: { yes?: boolean }): Promise<void> {
-  const { removeSchedule, showSchedule } = await import('../schedules.ts');
+  const { removeSchedule } = await import('../schedules/control-schedule.ts');
+  const { showSchedule } = await import('../schedules/read-schedules.ts');
   await withTemporal(async ({ client }) => {
     const { type, zone, everyMs } = await showSchedule(client, id);
     const question = `Remove schedule ${id} (${type} of ${zone}, every ${duration(everyMs)})?`;
