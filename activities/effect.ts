@@ -95,6 +95,8 @@ export interface EffectInput<K extends Kind = Kind> {
 export interface EffectSettings {
   /** How long after an ambiguous answer a resource may still appear, milliseconds. */
   readonly consistencyWindowMs: number;
+  /** A request that takes longer has an unknown outcome, milliseconds; none takes any time without it. */
+  readonly requestTimeoutMs?: number;
   /** How often the cloud is asked while waiting, milliseconds. */
   readonly pollMs: number;
   /** Where fences are read. Without it every effect that carries one is refused. */
@@ -199,6 +201,10 @@ async function createNew<Plan, Ref>(
 const withinWindow = ({ consistencyWindowMs }: EffectSettings): boolean =>
   Date.now() - Context.current().info.scheduledTimestampMs < consistencyWindowMs;
 
+/** A request that was under way when this was scheduled has had its time, and what it made would be seen. */
+const mayStillLand = ({ requestTimeoutMs = 0, consistencyWindowMs }: EffectSettings): boolean =>
+  Date.now() - Context.current().info.scheduledTimestampMs < requestTimeoutMs + consistencyWindowMs;
+
 /** Neither what an earlier step made nor what an earlier attempt made is seen everywhere at once. */
 const notSeenYet = (kind: Kind, error: unknown, settings: EffectSettings): NotYet =>
   new NotYet(
@@ -289,7 +295,7 @@ async function removeAll<K extends Kind>(
   }
   const left = mine.length === 0 ? [] : await look();
   if (left.length === 0) {
-    if (input.mayAppear !== true || !withinWindow(settings)) return;
+    if (input.mayAppear !== true || !mayStillLand(settings)) return;
     throw new NotYet(
       `waiting until ${resources[kind].noun} of step "${input.owner.step}" can no longer appear`,
       settings.pollMs,
