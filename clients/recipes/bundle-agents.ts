@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
   copyFileSync,
   existsSync,
@@ -46,7 +46,7 @@ export async function bundleAgents(options: BundleOptions = {}): Promise<string>
   const folder = join(cache, 'agents', sourcesHash(programs, architecture));
   if (existsSync(folder)) return folder;
   const outputs = await bundlePrograms(programs);
-  const partial = `${folder}.${process.pid}.partial`;
+  const partial = `${folder}.${randomUUID()}.partial`;
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial, { recursive: true });
   for (const { name, contents } of outputs) writeFileSync(join(partial, name), contents);

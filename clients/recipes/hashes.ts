@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, type BigIntStats } from 'node:fs';
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -48,7 +48,7 @@ export class FileHashes {
   async save(): Promise<void> {
     if (!this.#changed) return;
     await mkdir(dirname(this.#store), { recursive: true });
-    const partial = `${this.#store}.${process.pid}.partial`;
+    const partial = `${this.#store}.${randomUUID()}.partial`;
     await writeFile(partial, JSON.stringify(Object.fromEntries(this.#known)));
     await rename(partial, this.#store);
   }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { byPath, canonicalListing } from '../../domain/archive.ts';
@@ -95,7 +95,7 @@ async function readPacked(archivePath: string): Promise<Packed | undefined> {
 
 async function packTo(archivePath: string, entries: readonly EntryToWrite[]): Promise<Packed> {
   await mkdir(join(archivePath, '..'), { recursive: true });
-  const partial = `${archivePath}.${process.pid}.partial`;
+  const partial = `${archivePath}.${randomUUID()}.partial`;
   try {
     const { sha256, bytes } = await writeArchive(entries, partial);
     await rename(partial, archivePath);
