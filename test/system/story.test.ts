@@ -245,16 +245,17 @@ describe('a zone, from the first command to the last', { timeout: 900_000 }, () 
   test('machines that are rebooted come back as they were, with nobody to help them', async () => {
     const machines = [slot('director-0'), slot('worker-0')];
     const births = await Promise.all(machines.map(bornAt));
-    const [node] = await nodes(slot('border-0'));
+    const names = async () => {
+      const ready = (await nodes(slot('border-0'))).filter(isReady);
+      return ready.map(({ metadata }) => metadata.name).toSorted();
+    };
+    const before = await names();
     await reboot(machines);
     await until('the machines to boot anew', 60, async () => {
       const now = await Promise.all(machines.map(bornAt));
       return now.every((birth, n) => birth !== births[n]);
     });
-    await until('the node to be Ready', 180, async () => {
-      const [now] = await nodes(slot('border-0'));
-      return now !== undefined && isReady(now) && now.metadata.name === node?.metadata.name;
-    });
+    await until('the same nodes to be Ready', 180, async () => String(await names()) === String(before));
     await until('the pod network to work', 60, async () => {
       const image = [
         '--image=zonewright.dev/busybox:1',
@@ -270,7 +271,7 @@ describe('a zone, from the first command to the last', { timeout: 900_000 }, () 
   test('what waits for an answer says that no worker is polling, and takes one when there is one', async () => {
     const said = await until('no worker to be seen any more', 90, async () => {
       const { stdout } = await good('op', 'explain', broken);
-      return /No worker is polling/.test(stdout) && stdout;
+      return /No worker polls/.test(stdout) && stdout;
     });
     assert.match(said, /blocked, asks: "bake" failed/);
     const late = await run('op', 'decide', broken, 'roll-back');
