@@ -46,9 +46,10 @@ export class ZoneWorkers {
     this.#watching = this.#watch(this.#over.signal);
   }
 
-  /** SIGKILL to all that their units run; systemd starts them at once. */
+  /** SIGKILL to all that their units run; systemd starts them at once. A unit that does not run yet has nothing to kill. */
   async kill(): Promise<void> {
-    await this.#each(['systemctl', 'kill', '--signal=SIGKILL', UNIT]);
+    const kill = `systemctl kill --signal=SIGKILL ${UNIT}`;
+    await this.#each(['sh', '-ec', `if systemctl is-active -q ${UNIT}; then ${kill}; fi`]);
   }
 
   /** Gives the units back what they ran before. */
