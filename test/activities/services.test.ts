@@ -133,7 +133,10 @@ suite('services on a real API server and etcd', () => {
     );
     assert.deepEqual(await isWithdrawn('b', 2), [false, false]);
     await route('b', [1, 2, 3, 4], { revision: 1 });
-    await assert.rejects(generations().delete(input), /waiting for routers: router of i-0b0 is at \d+, not yet/);
+    await assert.rejects(
+      generations().delete(input),
+      /waiting for routers: router of i-0b0 is at \d+, not yet/,
+    );
     assert.deepEqual(await isWithdrawn('b', 2), [false, false]);
     await route('b', [1, 2, 3, 4]);
     await write('/projector/frozen/b', '{"since":"2026-01-01T00:00:00Z"}');
@@ -151,7 +154,10 @@ suite('services on a real API server and etcd', () => {
     await assert.rejects(generations().delete(input), /waiting for routers/);
     await route('b', [1, 2], { drained: 1 });
     await assert.rejects(generations().delete(input), /draining b-g2/);
-    await assert.rejects(generations().delete(input), /draining b-g2 until .*: router of i-0b0 is at \d+, not yet/);
+    await assert.rejects(
+      generations().delete(input),
+      /draining b-g2 until .*: router of i-0b0 is at \d+, not yet/,
+    );
     assert.equal((await readSet(api(), 'b', 2))?.isLeaving, false);
     await route('b', [1, 2]);
     await assert.rejects(generations().delete(input), { type: 'NotYet' });
