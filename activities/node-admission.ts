@@ -3,7 +3,7 @@ import { NotYet } from '../domain/errors.ts';
 import type { PlanOf, RefOf } from '../domain/resources/index.ts';
 import { JOINING_TAINT } from '../domain/resources/node-admission.ts';
 import type { KubernetesAccess } from './cloud/kubernetes.ts';
-import { foundNode, instanceOf, patchNode, readNode, uidOf } from './cloud/nodes.ts';
+import { foundNode, instanceOf, patchNode, readNode, uidOf, unreadiness } from './cloud/nodes.ts';
 import type { Effect, EffectSettings } from './effect.ts';
 
 type Plan = PlanOf<'node-admission'>;
@@ -49,13 +49,6 @@ export function nodeAdmissionEffect(
 
 const othersOf = (node: V1Node): V1Taint[] =>
   (node.spec?.taints ?? []).filter(({ key }) => key !== JOINING_TAINT);
-
-/** Why a node is not ready, in the kubelet's words; `undefined` when it is. */
-export function unreadiness(node: V1Node): string | undefined {
-  const ready = node.status?.conditions?.find(({ type }) => type === 'Ready');
-  if (ready?.status === 'True') return undefined;
-  return ready ? `${ready.reason ?? 'Unknown'}: ${ready.message ?? ''}` : 'it has not reported yet';
-}
 
 const isAdmitted = (plan: Plan, node: V1Node): boolean =>
   !node.spec?.taints?.some(({ key }) => key === JOINING_TAINT) &&

@@ -4,8 +4,7 @@ import { connectKubernetes, getPath, type KubernetesAccess } from '../cloud/kube
 import { orNoObject } from '../cloud/kubernetes-errors.ts';
 import type { NoInput } from './account.ts';
 import { asActivity } from '../failures.ts';
-import { instanceOf } from '../cloud/nodes.ts';
-import { unreadiness } from '../node-admission.ts';
+import { instanceOf, unreadiness } from '../cloud/nodes.ts';
 
 const DELAY_MS = 1_000;
 /** Leaders renew theirs every 2 s and lose it after 15 s. */

@@ -14,12 +14,12 @@ import { connectKubernetes, type KubernetesAccess } from '../cloud/kubernetes.ts
 import { kubernetesStatus, refusalCauses } from '../cloud/kubernetes-errors.ts';
 import {
   budgetsOfZone,
-  isNodeReady,
   isOfService,
   podsOn,
   podView,
   readNodeOf,
   uidOf,
+  unreadiness,
   withdrawnBy,
   type NodePlan,
 } from '../cloud/nodes.ts';
@@ -69,7 +69,7 @@ export const nodeChecks = (access: KubernetesAccess) => {
       ]);
       return {
         ...(node === undefined ? {} : { uid: uidOf(node) }),
-        ready: node !== undefined && isNodeReady(node),
+        ready: node !== undefined && unreadiness(node) === undefined,
         cordoned: node?.spec?.unschedulable === true,
         ...loadOf(pods.map(podView), budgets),
       };
@@ -85,7 +85,7 @@ export const nodeChecks = (access: KubernetesAccess) => {
       if (!node || uidOf(node) !== drain.uid) return { state: 'gone', ready: false, blocked: [] };
       if (drain.skipBudgets !== true) await withdrawAllowed(access, drain.node, drain.operation, signal);
       const pods = (await podsOn(access, drain.node, signal)).filter((pod) => mustGo(podView(pod)));
-      const ready = isNodeReady(node);
+      const ready = unreadiness(node) === undefined;
       if (pods.length === 0) return { state: 'empty', ready, blocked: [] };
       const budgets = await budgetsOfZone(access, signal);
       const blocked: Blocked[] = [];

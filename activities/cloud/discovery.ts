@@ -6,6 +6,7 @@ import {
   EtcdUserNotFoundError,
 } from 'etcd3';
 import type { DiscoveryUser, Grant } from '../../domain/discovery/access.ts';
+import { endOf } from '../../domain/discovery/keys.ts';
 import type { Entry } from '../../domain/discovery/values.ts';
 import { NotYet, ZonewrightError } from '../../domain/errors.ts';
 import { openEtcd, type EtcdAccess } from './etcd.ts';
@@ -68,7 +69,7 @@ export async function removeUser({ auth }: Etcd3, { name }: DiscoveryUser): Prom
 const permission = ({ key, permission: permType }: Grant) => ({
   permType,
   key: Buffer.from(key),
-  range_end: Buffer.from(key.endsWith('/') ? `${key.slice(0, -1)}0` : ''),
+  range_end: Buffer.from(key.endsWith('/') ? endOf(key) : ''),
 });
 
 const unless =

@@ -1,5 +1,5 @@
 import type { V1Node, V1Pod, V1PodDisruptionBudget, V1Taint } from '@kubernetes/client-node';
-import { SERVICE_LABEL, WITHDRAWN } from '../../domain/resources/node-withdrawal.ts';
+import { SERVICE_LABEL, WITHDRAWN_ANNOTATION } from '../../domain/discovery/values.ts';
 import type { BudgetView, LabelSelector, PodView } from '../../domain/zone/drain.ts';
 import { connectKubernetes, type KubernetesAccess } from './kubernetes.ts';
 import { orNoObject } from './kubernetes-errors.ts';
@@ -39,8 +39,12 @@ export function foundNode(node: V1Node, { instanceId }: NodePlan): Found<{ id: s
   return { ref: { id: uidOf(node) }, owned: mismatch.length === 0, attempt: 0, mismatch };
 }
 
-export const isNodeReady = (node: V1Node): boolean =>
-  node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+/** Why a node is not ready, in the kubelet's words; `undefined` when it is. */
+export function unreadiness(node: V1Node): string | undefined {
+  const ready = node.status?.conditions?.find(({ type }) => type === 'Ready');
+  if (ready?.status === 'True') return undefined;
+  return ready ? `${ready.reason ?? 'Unknown'}: ${ready.message ?? ''}` : 'it has not reported yet';
+}
 
 export interface NodeChange {
   readonly annotations?: Readonly<Record<string, string | null>>;
@@ -102,7 +106,7 @@ function budgetView({ metadata, spec, status }: V1PodDisruptionBudget): BudgetVi
 export function podView({ metadata, status }: V1Pod): PodView {
   const controller = metadata?.ownerReferences?.find((owner) => owner.controller === true)?.kind;
   const annotations = metadata?.annotations ?? {};
-  const withdrawnAt = annotations[WITHDRAWN]?.split('@').at(-1);
+  const withdrawnAt = annotations[WITHDRAWN_ANNOTATION]?.split('@').at(-1);
   return {
     pod: `${metadata?.namespace}/${metadata?.name}`,
     uid: metadata?.uid ?? '',
@@ -118,9 +122,9 @@ export function podView({ metadata, status }: V1Pod): PodView {
 export const isOfService = ({ metadata }: V1Pod): boolean => metadata?.labels?.[SERVICE_LABEL] !== undefined;
 
 export const withdrawnBy = ({ metadata }: V1Pod): string | undefined =>
-  metadata?.annotations?.[WITHDRAWN]?.replace(/@[^@]*$/, '');
+  metadata?.annotations?.[WITHDRAWN_ANNOTATION]?.replace(/@[^@]*$/, '');
 
-/** Announces a pod no more, or again: `by` is the operation, absent to take it back. */
+/** Announces a pod no more, or again: `by` is the operation, absent to take it back. Written as `<operation>@<time>`. */
 export async function withdrawPod(
   access: KubernetesAccess,
   { metadata }: V1Pod,
@@ -132,7 +136,7 @@ export async function withdrawPod(
     connectKubernetes(access, signal).core.patchNamespacedPod({
       name: given(metadata?.name, 'name'),
       namespace: given(metadata?.namespace, 'namespace'),
-      body: { metadata: { uid: metadata?.uid, annotations: { [WITHDRAWN]: value } } },
+      body: { metadata: { uid: metadata?.uid, annotations: { [WITHDRAWN_ANNOTATION]: value } } },
       fieldManager: 'zonewright',
     }),
   );

@@ -3,6 +3,7 @@ import {
   BORDERS,
   CHANGED_KEY,
   definitionKey,
+  endOf,
   frozenKey,
   ROUTERS,
   servicePrefix,
@@ -27,7 +28,7 @@ export interface Routing {
 
 const below = (prefix: string) => ({
   key: Buffer.from(prefix),
-  range_end: Buffer.from(`${prefix.slice(0, -1)}0`),
+  range_end: Buffer.from(endOf(prefix)),
 });
 const exactly = (key: string) => ({ key: Buffer.from(key) });
 

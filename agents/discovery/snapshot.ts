@@ -1,4 +1,5 @@
 import type { Etcd3, IKeyValue } from 'etcd3';
+import { endOf } from '../../domain/discovery/keys.ts';
 import type { Entry } from '../../domain/discovery/values.ts';
 
 export interface Snapshot {
@@ -16,7 +17,7 @@ export async function readBelow(client: Etcd3, prefixes: readonly string[]): Pro
     success: prefixes.map((prefix) => ({
       request_range: {
         key: Buffer.from(prefix),
-        range_end: rangeEnd(prefix),
+        range_end: Buffer.from(endOf(prefix)),
         sort_target: 'Key',
         sort_order: 'Ascend',
       },
@@ -33,6 +34,3 @@ const entryOf = ({ key, value, create_revision }: IKeyValue): Entry => ({
   value: value.toString(),
   created: Number(create_revision),
 });
-
-/** The first key that is not below a prefix, which ends with a slash. */
-const rangeEnd = (prefix: string): Buffer => Buffer.from(`${prefix.slice(0, -1)}0`);

@@ -11,6 +11,9 @@ export const PROBLEMS_KEY = '/projector/problems';
 /** Written with every change below `/services/`: its revision is that of the last change, removals included. */
 export const CHANGED_KEY = '/projector/changed';
 
+/** The first key that is not below a prefix, which ends with a slash. */
+export const endOf = (prefix: string): string => `${prefix.slice(0, -1)}0`;
+
 export const memberKey = (node: string): string => `${MEMBERS}${node}`;
 export const borderKey = (instanceId: string): string => `${BORDERS}${instanceId}`;
 export const definitionKey = (service: string): string => `${DEFINITIONS}${service}`;

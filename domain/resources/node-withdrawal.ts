@@ -15,8 +15,3 @@ export const nodeWithdrawal = resource({
   identity: 'name',
   actions: [],
 });
-
-/** Label of the pods of services. */
-export const SERVICE_LABEL = 'zonewright.dev/service';
-/** Annotation of a service pod that shall not be announced: `<operation>@<time>`. */
-export const WITHDRAWN = 'zonewright.dev/withdrawn';

@@ -8,7 +8,7 @@ import { nodeOutOfServiceEffect } from '../../activities/node-out-of-service.ts'
 import { nodeWithdrawalEffect } from '../../activities/node-withdrawal.ts';
 import { nodeEffect } from '../../activities/node.ts';
 import { OUT_OF_SERVICE } from '../../domain/resources/node-out-of-service.ts';
-import { SERVICE_LABEL, WITHDRAWN } from '../../domain/resources/node-withdrawal.ts';
+import { SERVICE_LABEL, WITHDRAWN_ANNOTATION } from '../../domain/discovery/values.ts';
 import { blockedKey } from '../../domain/zone/drain.ts';
 import { startControlPlane, type ControlPlane } from './control-plane.ts';
 import { effectRunner, inActivity, SETTINGS, someOwner, untilSettled } from './run-effect.ts';
@@ -106,7 +106,9 @@ suite('draining a node', () => {
     await withdrawal.create(input);
     const withdrawn = async () =>
       (await api().core.listNamespacedPod({ namespace })).items
-        .filter(({ metadata }) => metadata?.annotations?.[WITHDRAWN]?.startsWith(`${input.owner.operation}@`))
+        .filter(({ metadata }) =>
+          metadata?.annotations?.[WITHDRAWN_ANNOTATION]?.startsWith(`${input.owner.operation}@`),
+        )
         .map(({ metadata }) => metadata?.name ?? '');
     const [first = '', ...more] = await withdrawn();
     assert.ok(['web-1', 'web-2'].includes(first) && more.length === 0, `withdrawn: ${first} ${more}`);
