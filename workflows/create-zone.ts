@@ -43,9 +43,9 @@ export const createZone = (raw: unknown): Promise<CreateZoneResult> =>
     );
     await manifest.open();
     const { ground, machines } = stages(plan.steps);
-    const below = await applyPlan(operation, ground, { onMade: manifest.note });
+    const below = await applyPlan(operation, ground, { ledger: manifest });
     await delegated(operation, plan, below);
-    const refs = await applyPlan(operation, machines, { refs: below, onMade: manifest.note });
+    const refs = await applyPlan(operation, machines, { refs: below, ledger: manifest });
     const answered = await deepHealth(operation, plan, refs);
     await manifest.close('active');
     return {

@@ -2,12 +2,13 @@ import { z } from 'zod';
 import { operationInput } from '../domain/operations.ts';
 import { ZONE_KINDS, type Kind } from '../domain/resources/index.ts';
 import type { DestroyStep } from '../domain/zone/destroy.ts';
-import { manifestKey } from '../domain/zone/manifest.ts';
+import { manifestKey, refsOf } from '../domain/zone/manifest.ts';
 import { approve } from './approval.ts';
 import { failLeftover } from './ending.ts';
 import type { Operation } from './operation.ts';
+import { undoOfPart } from './parts.ts';
 import { runOperation } from './run-operation.ts';
-import { sweep, unwind, type UndoEntry } from './undo.ts';
+import { sweep, unwind } from './undo.ts';
 
 export const destroyZoneInput = operationInput.extend({ zone: z.string().min(1), bucket: z.string().min(3) });
 export type DestroyZoneInput = z.output<typeof destroyZoneInput>;
@@ -38,7 +39,8 @@ export const destroyZone = (raw: unknown): Promise<DestroyZoneResult> =>
       if (next.length === 0) break;
       await unmake(operation, zone, next);
       // What a role's machines wrote lies below its id.
-      machines.push(...next.filter(({ kind }) => kind === 'role').map(({ ref }) => `machines/${ref.id}:`));
+      const roles = refsOf(next.filter(({ kind }) => kind === 'role'));
+      machines.push(...[...roles.values()].map(({ id }) => `machines/${id}:`));
       const steps = next.map(({ step }) => step);
       await operation.check(
         'manifest.forget',
@@ -70,10 +72,7 @@ async function unmake(operation: Operation, zone: string, steps: readonly Destro
   const entries = steps
     // What only a machine of the zone could undo goes with its machines, which may be dead already.
     .filter(({ kind }) => !(ZONE_KINDS as readonly Kind[]).includes(kind))
-    .map(({ kind, owner, plan, ref }): UndoEntry => {
-      const input = { owner, plan, known: ref } as UndoEntry['input'];
-      return { kind, input, layer: 0, temporary: false, zone };
-    });
+    .map((part) => undoOfPart(part, 0, zone));
   await operation.gate();
   const stuck = await unwind(entries, operation);
   if (stuck.length > 0) throw failLeftover(operation, stuck, []);

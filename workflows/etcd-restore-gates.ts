@@ -1,6 +1,6 @@
 import { nodeName } from '../domain/pki/facts.ts';
 import { instanceStep } from '../domain/zone/machine-steps.ts';
-import { manifestKey } from '../domain/zone/manifest.ts';
+import { manifestKey, refsOf } from '../domain/zone/manifest.ts';
 import type { RestorePlan } from '../domain/zone/restore.ts';
 import type { Operation } from './operation.ts';
 
@@ -40,9 +40,9 @@ export async function zoneWorks(
     { ...name, steps: workers },
     'reading its workers',
   );
-  for (const { ref } of instances) {
-    const node = nodeName({ instanceId: ref.id, role: 'worker' });
-    await operation.waitFor('node.ready', { node, instanceId: ref.id }, waiting(`node ${node} to be ready`));
+  for (const { id: instanceId } of refsOf(instances).values()) {
+    const node = nodeName({ instanceId, role: 'worker' });
+    await operation.waitFor('node.ready', { node, instanceId }, waiting(`node ${node} to be ready`));
   }
   const probe = { name: `restore-${hash.slice(0, 8)}` };
   await operation.waitFor('pod.answers', probe, waiting('a pod to answer'));

@@ -2,11 +2,12 @@
 import { ApplicationFailure } from '@temporalio/workflow';
 import { ZONE_KINDS, type Kind } from '../domain/resources/index.ts';
 import { machineFolder } from '../domain/zone/join.ts';
-import { manifestKey, type ManifestEntry } from '../domain/zone/manifest.ts';
+import { manifestKey } from '../domain/zone/manifest.ts';
 import type { RestorePlan } from '../domain/zone/restore.ts';
 import { failLeftover } from './ending.ts';
 import type { zoneParts } from './manifest.ts';
 import type { Operation } from './operation.ts';
+import { purgeEvidence, undoOfPart } from './parts.ts';
 import { unwind, type UndoEntry } from './undo.ts';
 
 const NO_RETURN = 'the director that was replaced is being terminated';
@@ -34,24 +35,13 @@ export async function removeOld(
   await operation.noReturn(NO_RETURN, async () => {
     await operation.orDecide(`removing ${old.machine}`, async () => {
       const stuck = await unwind(
-        left.map((part) => undoOf(part, zone)),
+        // The machine first: what it was given lies in its way.
+        left.map((part) => undoOfPart(part, part.kind === 'instance' ? 2 : 1, zone)),
         operation,
       );
       if (stuck.length > 0) throw failLeftover(operation, stuck, []);
     });
     await manifest.forget(parts.map(({ step }) => step));
-    const certificates = parts.find(({ kind }) => kind === 'machine-certificates')?.ref.id;
-    if (certificates === undefined) return;
-    const prefixes = [certificates.slice(0, certificates.lastIndexOf('/') + 1)] as const;
-    await operation.check('store.purge', { bucket, prefixes }, 'deleting what it wrote');
+    await purgeEvidence(operation, bucket, parts);
   });
 }
-
-/** The machine first: what it was given lies in its way. */
-const undoOf = ({ kind, owner, plan, ref }: ManifestEntry, zone: string): UndoEntry => ({
-  kind,
-  input: { owner, plan, known: ref } as UndoEntry['input'],
-  layer: kind === 'instance' ? 2 : 1,
-  temporary: false,
-  zone,
-});

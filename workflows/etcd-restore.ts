@@ -4,7 +4,7 @@ import type { BackupOrigin } from '../domain/etcd/backup.ts';
 import { operationInput } from '../domain/operations.ts';
 import type { Kind } from '../domain/resources/index.ts';
 import { instanceStep } from '../domain/zone/machine-steps.ts';
-import { manifestKey } from '../domain/zone/manifest.ts';
+import { manifestKey, refsOf } from '../domain/zone/manifest.ts';
 import { haltStep, planRestore, revisionBump, type RestorePlan } from '../domain/zone/restore.ts';
 import { nodeUserData } from '../machine/node-user-data.ts';
 import { approve } from './approval.ts';
@@ -16,7 +16,7 @@ import { leaveMark, saveWhatIsThere } from './etcd-restore-safety.ts';
 import { zoneParts } from './manifest.ts';
 import type { Operation } from './operation.ts';
 import { runOperation } from './run-operation.ts';
-import { applyPlan, type Refs } from './steps.ts';
+import { applyPlan, type Ledger } from './steps.ts';
 
 export const etcdRestoreInput = operationInput.extend({
   zone: z.string().min(1),
@@ -54,15 +54,13 @@ export const etcdRestore = (raw: unknown): Promise<EtcdRestoreResult> =>
     const bumpRevision = revisionBump(plan.snapshot, [...seen, left?.revision ?? '0']);
     const manifest = zoneParts(operation, input, plan.steps);
     await manifest.hold();
-    // What is there only until the zone works again is no part of it.
-    const onMade: typeof manifest.note = (made) => {
-      if (!PASSING.includes(made.kind)) manifest.note(made);
-    };
-    const made = await applyPlan(operation, await stepsNow(operation, plan, bumpRevision), { refs, onMade });
+    const made = await applyPlan(operation, await stepsNow(operation, plan, bumpRevision), {
+      refs,
+      ledger: withoutPassing(manifest),
+    });
     const discovery = patched(SEEDS_DISCOVERY) ? await restoredDiscovery(operation, input, plan) : undefined;
     const { revision } = await zoneWorks(operation, input, plan, { mark: left?.mark, seed: discovery?.seed });
     await discovery?.works();
-    await manifest.written();
     keep(operation);
     await removeCopy(operation);
     await removeOld(operation, input, plan, manifest);
@@ -94,10 +92,20 @@ async function planned(operation: Operation, { zone, bucket, backup }: EtcdResto
     { ...name, steps: plan.needs },
     'reading the parts that it uses',
   );
-  const refs: Refs = new Map(parts.map(({ step, ref }) => [step, ref]));
   const origin: BackupOrigin = { zone, domain: about.domain, zoneCreatedAt: about.createdAt };
-  return { plan, origin, refs, seen: found.seen };
+  return { plan, origin, refs: refsOf(parts), seen: found.seen };
 }
+
+/** What is there only until the zone works again is no part of it. */
+const withoutPassing = (ledger: Ledger): Ledger => ({
+  ...ledger,
+  begin: async (begun) => {
+    if (!PASSING.includes(begun.kind)) await ledger.begin(begun);
+  },
+  note: (made) => {
+    if (!PASSING.includes(made.kind)) ledger.note(made);
+  },
+});
 
 /** A director that stands still already is not halted, so that giving up does not start it. */
 async function stepsNow(

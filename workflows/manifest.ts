@@ -1,4 +1,4 @@
-import { CancellationScope, condition } from '@temporalio/workflow';
+import { CancellationScope } from '@temporalio/workflow';
 import { dependenciesOf, type PlannedStep } from '../domain/plan.ts';
 import {
   manifestKey,
@@ -8,60 +8,58 @@ import {
 } from '../domain/zone/manifest.ts';
 import { activity, type FailedEnd, type Operation } from './operation.ts';
 import { UNDO } from './retries.ts';
-import type { Made } from './steps.ts';
+import type { Begun, Ledger, Made } from './steps.ts';
 
-export interface ManifestWriter {
+export interface ManifestWriter extends Ledger {
   /** Writes the manifest before anything is made. */
   open(): Promise<void>;
-  /** Notes what a step made; written as the work goes. */
-  readonly note: (made: Made) => void;
   /** Writes the last state. */
   close(state: ZoneState): Promise<void>;
 }
 
 /** Keeps the manifest of a zone that is there already. */
-export interface ZoneParts {
+export interface ZoneParts extends Ledger {
   /** Takes the manifest over; refused unless the zone is active. */
   hold(): Promise<void>;
-  /** Notes what a step made, with the steps that it needs; written as the work goes. */
-  readonly note: (made: Made) => void;
   /** Forgets parts that are gone. */
   forget(steps: readonly string[]): Promise<void>;
-  /** Returns when everything that was noted is written. */
-  written(): Promise<void>;
 }
 
 /**
- * Keeps `zones/<zone>/manifest.json` as the work goes: what is made within a few seconds is written in one go, so a
- * zone of a hundred steps costs a dozen writes. It follows to the end: a creation that was undone leaves a destroyed
- * zone, one that was kept or could not be undone leaves what `zone destroy` needs.
+ * Keeps `zones/<zone>/manifest.json` as the work goes: that a step is begun is written before anything is asked for, what
+ * it made with the next write. So whatever ends the operation, the manifest names all that there may be. It follows to
+ * the end: a creation that was undone leaves a destroyed zone, one that was kept or could not be undone leaves what
+ * `zone destroy` needs.
  */
 export function manifestWriter(operation: Operation, bucket: string, first: ZoneManifest): ManifestWriter {
-  const ledger = openLedger(operation, { bucket, key: manifestKey(first.zone) });
+  const { change, forget, flush, noted, ...ledger } = openLedger(operation, {
+    bucket,
+    key: manifestKey(first.zone),
+  });
   const followFailure = async ({ kept, stuck }: FailedEnd) => {
-    await ledger.flush();
+    await flush();
     if (kept) return;
     operation.endsZone = stuck.length === 0;
-    await ledger.forget(ledger.noted(stuck), stuck.length === 0 ? 'destroyed' : 'destroying');
+    await forget(noted(stuck), stuck.length === 0 ? 'destroyed' : 'destroying');
   };
   return {
+    ...ledger,
     open: async () => {
       await operation.check(
         'manifest.open',
-        { ...ledger.change(), first, at: first.createdAt },
+        { ...change(), first, at: first.createdAt },
         'beginning the manifest',
       );
       operation.afterFailure.push(followFailure);
     },
-    note: ledger.note,
-    close: (state) => ledger.flush(state),
+    close: (state) => flush(state),
   };
 }
 
 /**
  * Keeps the manifest of an active zone while an operation adds parts to it or takes some away. When the operation
  * failed, the manifest says again what is there: what was undone is forgotten, what could not be undone stays in it.
- * An operation that was killed leaves what `zone destroy` and `node remove` need.
+ * An operation that was terminated leaves what `zone destroy` and `node remove` need.
  *
  * @param steps what the operation will make: each is written with the steps that it needs
  */
@@ -70,29 +68,29 @@ export function zoneParts(
   { bucket, zone }: { readonly bucket: string; readonly zone: string },
   steps: readonly PlannedStep[] = [],
 ): ZoneParts {
-  const ledger = openLedger(operation, { bucket, key: manifestKey(zone) }, steps);
+  const { change, forget, flush, noted, ...ledger } = openLedger(
+    operation,
+    { bucket, key: manifestKey(zone) },
+    steps,
+  );
   const followFailure = async ({ kept, stuck }: FailedEnd) => {
-    await ledger.flush();
-    const gone = ledger.noted(stuck);
-    if (!kept && gone.length > 0) await ledger.forget(gone);
+    await flush();
+    const gone = noted(stuck);
+    if (!kept && gone.length > 0) await forget(gone);
   };
   return {
+    ...ledger,
     hold: async () => {
-      const held = { ...ledger.change(), state: 'active' } as const;
+      const held = { ...change(), state: 'active' } as const;
       await operation.check('manifest.hold', held, 'taking the manifest over');
       operation.afterFailure.push(followFailure);
     },
-    note: ledger.note,
     forget: async (gone) => {
-      await ledger.flush();
-      await ledger.forget(gone);
+      await flush();
+      await forget(gone);
     },
-    written: () => ledger.flush(),
   };
 }
-
-/** What is made is in the manifest at the latest after so long; it is for people, and for who comes after a termination. */
-const GATHER_MS = 3_000;
 
 /** Writes of one operation to one manifest, one after the other. */
 function openLedger(
@@ -119,41 +117,34 @@ function openLedger(
       ...(state ? { state } : {}),
     };
     const summary = `writing the manifest (${state ?? `${made.length} more`})`;
-    // Neither paused nor aborted: what was made must be written down.
-    await CancellationScope.nonCancellable(() => activity('manifest.note', note, { ...UNDO, summary }));
-  };
-  let hurry = false;
-  let gathering = false;
-  /** While steps run side by side more of them end in a moment, and are written in one go. */
-  const gather = async () => {
-    gathering = true;
-    await CancellationScope.nonCancellable(() =>
-      condition(() => hurry, GATHER_MS, { summary: 'gathering what is made' }),
-    );
-    gathering = false;
-    await flush();
+    try {
+      // Neither paused nor aborted: what was made must be written down.
+      await CancellationScope.nonCancellable(() => activity('manifest.note', note, { ...UNDO, summary }));
+    } catch (error) {
+      pending = [...made, ...pending];
+      throw error;
+    }
   };
   const flush = (state?: ZoneState): Promise<void> => {
-    hurry = gathering;
-    // Each write waits for the one before; what is noted meanwhile is in the next.
-    writing = writing.then(() => write(state));
-    // A failed write is thrown by who waits for it; until then it must not end the workflow as an unhandled rejection.
-    writing.catch(() => undefined);
-    return writing;
+    // Each write waits for the one before, whatever became of that; what is noted meanwhile is in the next.
+    const written = writing.then(() => write(state));
+    writing = written.catch(() => undefined);
+    return written;
   };
   return {
     change,
     flush,
     /** Steps that were noted, but for those that could not be undone. */
     noted: (stuck: readonly string[]) => [...noted].filter((step) => !stuck.includes(step)),
-    note: (made: Made): void => {
-      noted.add(made.step);
-      pending.push(withoutUserData(made));
-      if (gathering) return;
-      hurry = false;
-      // What fails here is thrown by who flushes.
-      gather().catch(() => undefined);
+    begin: (begun: Begun): Promise<void> => {
+      noted.add(begun.step);
+      pending.push(withoutUserData(begun));
+      return flush();
     },
+    note: (made: Made): void => {
+      pending.push(withoutUserData(made));
+    },
+    written: () => flush(),
     forget: async (gone: readonly string[], state?: ZoneState) => {
       const summary =
         state === undefined
@@ -167,7 +158,7 @@ function openLedger(
 }
 
 /** User data is in the history and on the machine; in the manifest it would only make it large. */
-function withoutUserData({ step, kind, owner, plan, ref }: Made): ManifestEntry {
-  const kept = kind === 'instance' ? { ...(plan as object), userData: '' } : plan;
-  return { step, kind, owner, plan: kept, ref };
+function withoutUserData(entry: Begun | Made): ManifestEntry {
+  const { kind, plan } = entry;
+  return { ...entry, plan: kind === 'instance' ? { ...(plan as object), userData: '' } : plan };
 }

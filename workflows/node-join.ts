@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { operationInput } from '../domain/operations.ts';
 import { joinPlan, joinSteps, JOINING_ROLES, type JoinPlan } from '../domain/zone/join.ts';
 import { admissionStep, instanceStep } from '../domain/zone/machine-steps.ts';
-import { manifestKey } from '../domain/zone/manifest.ts';
+import { manifestKey, refsOf } from '../domain/zone/manifest.ts';
 import { nodeName } from '../domain/pki/facts.ts';
 import { nodeUserData } from '../machine/node-user-data.ts';
 import { approve } from './approval.ts';
@@ -45,20 +45,18 @@ export const nodeJoin = (raw: unknown): Promise<NodeJoinResult> =>
     const manifest = zoneParts(operation, input, plan.steps);
     await manifest.hold();
     const last = admissionStep(plan.machine.name);
-    const options = { onMade: manifest.note };
     const made = await applyPlan(
       operation,
       plan.steps.filter(({ step }) => step !== last),
-      { ...options, refs },
+      { ledger: manifest, refs },
     );
     const answered = await podAnswers(operation, plan, made);
     if (plan.machine.role === 'director') await directorAnswers(operation, plan);
     await applyPlan(
       operation,
       plan.steps.filter(({ step }) => step === last),
-      { ...options, refs: made },
+      { ledger: manifest, refs: made },
     );
-    await manifest.written();
     const instance = made.get(instanceStep(plan.machine.name));
     return {
       zone: input.zone,
@@ -82,7 +80,7 @@ async function planned(
     { ...name, steps: steps.needs },
     'reading the parts that it uses',
   );
-  return { plan: joinPlan(steps, parts), refs: new Map(parts.map(({ step, ref }) => [step, ref])) };
+  return { plan: joinPlan(steps, parts), refs: refsOf(parts) };
 }
 
 /** Before a machine is paid for: somebody must be there who can say that it has joined. */

@@ -13,16 +13,21 @@ import { drainNode } from './drain.ts';
 import { failLeftover } from './ending.ts';
 import { zoneParts } from './manifest.ts';
 import type { Operation } from './operation.ts';
+import { purgeEvidence, undoOfPart } from './parts.ts';
 import { declined } from './questions.ts';
 import { runOperation } from './run-operation.ts';
 import { applyPlan } from './steps.ts';
-import { unwind, type UndoEntry } from './undo.ts';
+import { unwind } from './undo.ts';
 
 export const nodeRemoveInput = operationInput.extend({
   zone: z.string().min(1),
   bucket: z.string().min(3),
   machine: z.string().min(1),
-  instanceId: z.string().regex(/^i-[0-9a-f]+$/, 'the id of an instance'),
+  /** Absent for a machine that was begun and of which no instance is known. */
+  instanceId: z
+    .string()
+    .regex(/^i-[0-9a-f]+$/, 'the id of an instance')
+    .optional(),
   force: z.boolean().default(false),
   last: z.boolean().default(false),
   /** How long pods may take to leave before a person is asked, milliseconds. */
@@ -37,6 +42,7 @@ export type NodeRemoveInput = z.output<typeof nodeRemoveInput>;
 export interface NodeRemoveResult {
   readonly zone: string;
   readonly machine: string;
+  /** Empty where none was known. */
   readonly instanceId: string;
   /** Parts of the zone that are gone. */
   readonly removed: number;
@@ -69,9 +75,7 @@ export const nodeRemove = (raw: unknown): Promise<NodeRemoveResult> =>
       await leaveEtcd(operation, plan);
       await operation.orDecide(`removing ${plan.machine}`, () => unmake(operation, plan, parts));
       await manifest.forget(parts.map(({ step }) => step));
-      const prefixes = evidenceOf(parts);
-      if (prefixes !== undefined)
-        await operation.check('store.purge', { bucket: input.bucket, prefixes }, 'deleting what it wrote');
+      await purgeEvidence(operation, input.bucket, parts);
     });
     const { zone, machine, instanceId } = plan;
     return { zone, machine, instanceId, removed: parts.length, evicted: seen?.evict.length ?? 0 };
@@ -79,6 +83,7 @@ export const nodeRemove = (raw: unknown): Promise<NodeRemoveResult> =>
 
 /** True for a machine that runs or may yet; false for one that is off for good or at least stands still. */
 async function isAlive(operation: Operation, { instanceId, machine }: RemovePlan): Promise<boolean> {
+  if (instanceId === '') return false;
   const { state } = await operation.check(
     'instance.look',
     { instanceId },
@@ -167,10 +172,9 @@ async function unmake(
 ): Promise<void> {
   const layerOf = (kind: Kind): number => (kind === 'instance' ? 3 : kind === 'node' ? 2 : 1);
   const { zone } = plan;
-  const entries = [...parts, ...nodeEntry(plan, parts)].map(({ kind, owner, plan: made, ref }): UndoEntry => {
-    const input = { owner, plan: made, known: ref } as UndoEntry['input'];
-    return { kind, input, layer: layerOf(kind), temporary: false, zone };
-  });
+  const entries = [...parts, ...nodeEntry(plan, parts)].map((part) =>
+    undoOfPart(part, layerOf(part.kind), zone),
+  );
   const stuck = await unwind(entries, operation);
   if (stuck.length > 0) throw failLeftover(operation, stuck, []);
 }
@@ -192,10 +196,4 @@ function nodeEntry(
       ref: { id: instanceId },
     },
   ];
-}
-
-/** Where the machine wrote its requests and reports: beside its certificates. */
-function evidenceOf(parts: readonly ManifestEntry[]): readonly [string] | undefined {
-  const certificates = parts.find(({ kind }) => kind === 'machine-certificates')?.ref.id;
-  return certificates === undefined ? undefined : [certificates.slice(0, certificates.lastIndexOf('/') + 1)];
 }

@@ -13,13 +13,23 @@ import type { UndoEntry } from './undo.ts';
 export type Refs = ReadonlyMap<string, Readonly<Record<string, unknown>> & { readonly id: string }>;
 type Ref = Readonly<Record<string, unknown>> & { readonly id: string };
 
-/** What a step made, as a manifest keeps it: enough to describe and to undo it later. */
-export interface Made {
+/** What a step is about to make, as a manifest keeps it: enough to describe and to undo it later. */
+export interface Begun {
   readonly step: string;
   readonly kind: Kind;
   readonly owner: Owner;
   readonly plan: unknown;
-  readonly ref: Ref;
+}
+export type Made = Begun & { readonly ref: Ref };
+
+/** Where the steps of a plan are written down. */
+export interface Ledger {
+  /** Returns once it is written that a step is begun: only then is anything asked for. */
+  readonly begin: (begun: Begun) => Promise<void>;
+  /** Called after each step, in the order in which they end; in the next write at the latest. */
+  readonly note: (made: Made) => void;
+  /** Returns once all that was noted is written. */
+  readonly written: () => Promise<void>;
 }
 
 export interface ApplyOptions {
@@ -31,8 +41,8 @@ export interface ApplyOptions {
   readonly incarnation?: number;
   /** Version of zonewright that makes it; a tag. */
   readonly version?: string;
-  /** Called after each step, in the order in which they end. */
-  readonly onMade?: (made: Made) => void;
+  /** Where it is written what is begun and made, for what outlives the operation. */
+  readonly ledger?: Ledger;
 }
 
 /**
@@ -81,7 +91,10 @@ async function applySteps(
   }
   const ended = await Promise.allSettled(running.values());
   const reasons = ended.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
-  if (reasons.length === 0) return refs;
+  if (reasons.length === 0) {
+    await options.ledger?.written();
+    return refs;
+  }
   // A bug comes first: it undoes nothing. Then what was decided, with which all later steps were refused.
   throw reasons.find((reason) => !isFailure(reason)) ?? operation.ending ?? reasons[0];
 }
@@ -116,6 +129,7 @@ async function applyStep(
   let undo = register();
   const ref = await operation.orDecide(step, async () => {
     operation.account.step(step, { state: 'running', summary });
+    await options.ledger?.begin({ step, kind, owner: inputOf().owner, plan });
     try {
       return await createAndSettle(operation, undo, summary);
     } catch (error) {
@@ -133,7 +147,7 @@ async function applyStep(
   });
   if (planned.shared) operation.shared.add(ref.id);
   operation.account.step(step, { state: 'done', made: ref.id });
-  options.onMade?.({ step, kind, owner: inputOf().owner, plan, ref });
+  options.ledger?.note({ step, kind, owner: inputOf().owner, plan, ref });
   return ref;
 }
 

@@ -6,6 +6,7 @@ import {
   aboutZone,
   mustBeActive,
   partsOf,
+  refsOf,
   withMade,
   withNeeds,
   withoutMade,
@@ -115,7 +116,7 @@ export const manifestChecks = ({ s3 }: Pick<Clients, 's3'>) => {
     'manifest.summary': asActivity('read the manifest', async (name: ObjectName) => {
       const { manifest } = await mustRead(name);
       const { zone, domain, environment, state, createdAt, made, shared } = manifest;
-      const kept = made.filter(({ step }) => shared.includes(step)).map(({ ref }) => ref.id);
+      const kept = made.filter(({ step }) => shared.includes(step));
       return {
         zone,
         domain,
@@ -123,7 +124,7 @@ export const manifestChecks = ({ s3 }: Pick<Clients, 's3'>) => {
         state,
         createdAt,
         parts: made.length - kept.length,
-        kept,
+        kept: [...refsOf(kept).values()].map(({ id }) => id),
         destroyHash: destroyHash(manifest),
       };
     }),

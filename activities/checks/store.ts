@@ -57,6 +57,11 @@ export const storeChecks = (
     /** Deletes every version of everything below the prefixes: what machines that are gone wrote about themselves. */
     'store.purge': asActivity('empty folders of the zone store', async (input: StorePurge) => {
       const signal = Context.current().cancellationSignal;
+      if (input.prefixes.some((prefix) => !prefix.includes('/')))
+        throw new ZonewrightError(
+          'InvalidInput',
+          `Cannot empty ${input.prefixes.map((prefix) => `"${prefix}"`).join(', ')} of "${input.bucket}": expected folders`,
+        );
       const found = await Promise.all(
         input.prefixes.map((prefix) => versionsBelow(s3, input.bucket, prefix, signal)),
       );

@@ -98,7 +98,7 @@ function planText(plan: RemovePlan, { state }: MachineState, load: NodeLoad | un
   const unknown = node !== undefined && load === undefined;
   return [
     ...list('will block until there are more healthy pods elsewhere:', blocked),
-    `${machine} leaves ${domain}: ${instanceId} (${state}), plan ${hash.slice(0, 12)}`,
+    `${machine} leaves ${domain}: ${instanceId === '' ? 'begun, no instance is known' : `${instanceId} (${state})`}, plan ${hash.slice(0, 12)}`,
     ...(unknown ? ["its pods are unknown: the zone's worker does not answer"] : []),
     ...list('pods that are evicted:', load?.evict ?? []),
     ...list(`nobody makes anew${force ? '' : ' (asked about, or deleted with --force)'}:`, load?.lost ?? []),
@@ -124,7 +124,8 @@ function removeRequest(
       id: `remove-${zone}-${machine}`,
       whenRunning: 'FAIL',
       input: {
-        ...{ zone, environment, bucket, machine, instanceId, force, last },
+        ...{ zone, environment, bucket, machine, force, last },
+        ...(instanceId === '' ? {} : { instanceId }),
         ...(drainDeadlineMs === undefined ? {} : { drainDeadlineMs }),
         approvedPlan: hash,
       },
@@ -159,6 +160,6 @@ async function start(
     outcome,
     options,
     (done) =>
-      `${done.machine} is gone: ${done.instanceId}, ${done.evicted} pods evicted, ${done.removed} parts`,
+      `${done.machine} is gone: ${done.instanceId || 'no instance was known'}, ${done.evicted} pods evicted, ${done.removed} parts`,
   );
 }

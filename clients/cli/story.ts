@@ -153,7 +153,7 @@ export function whatNext({ zone, domain, border }: Story, temporalUi: string): s
 export function storyOf({ zone, domain, made }: Pick<ZoneManifest, 'zone' | 'domain' | 'made'>): Story {
   const association = made.find(({ kind }) => kind === 'elastic-ip-association');
   const allocation = (association?.plan as { allocationId?: string } | undefined)?.allocationId;
-  const ip = made.find(({ kind, ref }) => kind === 'elastic-ip' && ref.id === allocation)?.ref['publicIp'];
+  const ip = made.find(({ kind, ref }) => kind === 'elastic-ip' && ref?.id === allocation)?.ref?.['publicIp'];
   if (typeof ip !== 'string') throw new Error(`Cannot find the border of "${domain}" in its manifest`);
   return { zone, domain, border: ip };
 }

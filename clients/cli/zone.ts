@@ -88,7 +88,7 @@ const summary = (manifest: ZoneManifest) => {
 async function show(output: Output, zone: string): Promise<void> {
   const { findZone } = await import('../zones/find-zone.ts');
   const manifest = await findZone(zone);
-  const rows = manifest.made.map(({ step, kind, ref }) => [step, kind, ref.id]);
+  const rows = manifest.made.map(({ step, kind, ref }) => [step, kind, ref?.id ?? 'begun']);
   const { domain, state, region, accountId, imageId, operation = '', createdAt, updatedAt } = manifest;
   const lines = [
     `${domain}: ${state}`,
@@ -115,7 +115,7 @@ async function destroy(output: Output, name: string, options: DestroyOptions): P
     throw new ClientError(EXIT.refused, `Cannot destroy zone "${manifest.domain}": it is destroyed already`);
   }
   const layers = planDestroy(manifest).map((layer) =>
-    layer.map(({ step, kind, ref }) => ({ step, kind, id: ref.id })),
+    layer.map(({ step, kind, ref }) => ({ step, kind, id: ref?.id ?? 'begun' })),
   );
   const approvedPlan = destroyHash(manifest);
   if (options.plan === true) {

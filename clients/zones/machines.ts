@@ -2,7 +2,7 @@
 import { DescribeInstancesCommand, type Instance } from '@aws-sdk/client-ec2';
 import { machineNamed } from '../../domain/zone/join.ts';
 import { instanceStep } from '../../domain/zone/machine-steps.ts';
-import { machineNames } from '../../domain/zone/manifest.ts';
+import { machineNames, refsOf } from '../../domain/zone/manifest.ts';
 import type { ZoneManifest } from '../../domain/zone/manifest.ts';
 import { nodeName } from '../../domain/pki/facts.ts';
 import type { AwsClients } from '../aws.ts';
@@ -18,10 +18,11 @@ export interface ZoneMachine {
   readonly node?: string;
 }
 
-export const machinesOf = (manifest: ZoneManifest): ZoneMachine[] =>
-  machineNames(manifest).map((machine) => {
+export function machinesOf(manifest: ZoneManifest): ZoneMachine[] {
+  const refs = refsOf(manifest.made);
+  return machineNames(manifest).map((machine) => {
     const role = machineNamed(machine)?.role;
-    const instanceId = manifest.made.find(({ step }) => step === instanceStep(machine))?.ref.id;
+    const instanceId = refs.get(instanceStep(machine))?.id;
     return {
       machine,
       role: role ?? '',
@@ -29,19 +30,17 @@ export const machinesOf = (manifest: ZoneManifest): ZoneMachine[] =>
       ...(instanceId === undefined || role === undefined ? {} : { node: nodeName({ instanceId, role }) }),
     };
   });
+}
 
 /**
  * The machine that a person means: by its name, its instance or its node.
  *
  * @throws {ClientError} when the zone has no such machine
  */
-export function findMachine(
-  manifest: ZoneManifest,
-  name: string,
-): ZoneMachine & { readonly instanceId: string } {
+export function findMachine(manifest: ZoneManifest, name: string): ZoneMachine {
   const machines = machinesOf(manifest);
   const found = machines.find(({ machine, instanceId, node }) => [machine, instanceId, node].includes(name));
-  if (found?.instanceId !== undefined) return { ...found, instanceId: found.instanceId };
+  if (found !== undefined) return found;
   throw new ClientError(EXIT.usage, `Cannot find node "${name}" in zone "${manifest.zone}"`, {
     expectation: `one of ${machines.map(({ machine }) => machine).join(', ')}, or the id of its instance`,
   });

@@ -38,9 +38,9 @@ const neededBy = (
 
 const withSummary = (entry: ManifestEntry): DestroyStep => ({
   ...entry,
-  summary: `deleting ${resources[entry.kind].noun} ${entry.ref.id}`,
+  summary: `deleting ${resources[entry.kind].noun} ${entry.ref?.id ?? `of step ${entry.step}, if there is one`}`,
 });
 
 /** What a person approves when a zone is destroyed: exactly the things that its manifest says were made. */
 export const destroyHash = ({ zone, made }: Pick<ZoneManifest, 'zone' | 'made'>): string =>
-  sha256Hex(canonicalJson({ destroy: zone, made: made.map(({ step, ref }) => [step, ref.id]) }));
+  sha256Hex(canonicalJson({ destroy: zone, made: made.map(({ step, ref }) => [step, ref?.id ?? null]) }));

@@ -6,7 +6,7 @@ import { DIRECTOR_SLOTS, nodePodRanges, slotsOf } from './addresses.ts';
 import { joiningConfig, withMembers } from './director-steps.ts';
 import { layOutMachines, placeMachine, type MachinePlan, type ZoneLayout } from './layout.ts';
 import { instanceStep, machineSteps, nodeNameOf, nodeStep, type UserDataOf } from './machine-steps.ts';
-import { mustBeActive, type ManifestEntry, type ZoneAbout } from './manifest.ts';
+import { mustBeActive, refsOf, type ManifestEntry, type ZoneAbout } from './manifest.ts';
 
 /** Roles that a machine can join an existing zone in. */
 export const JOINING_ROLES = ['worker', 'director'] as const satisfies readonly MachineRole[];
@@ -87,8 +87,8 @@ export function joinPlan(
   parts: readonly ManifestEntry[],
 ): JoinPlan {
   const { zone, domain, spec, facts } = layout;
-  const ids = new Map(parts.map(({ step, ref }) => [step, ref.id]));
-  const missing = needs.filter((step) => !ids.has(step));
+  const refs = refsOf(parts);
+  const missing = needs.filter((step) => !refs.has(step));
   if (missing.length > 0) {
     throw new ZonewrightError(
       'Conflict',
@@ -96,7 +96,7 @@ export function joinPlan(
       { details: { missing } },
     );
   }
-  const uses = Object.fromEntries(needs.map((step) => [step, ids.get(step) ?? '']));
+  const uses = Object.fromEntries(needs.map((step) => [step, refs.get(step)?.id ?? '']));
   const plan = {
     ...{ zone, environment: spec.environment.domain, domain, machine, imageId: facts.imageId },
     ...{ steps, uses },

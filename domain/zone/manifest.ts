@@ -7,16 +7,24 @@ import { zoneFactsSchema, type ZoneFacts } from './facts.ts';
 import type { ZonePlan } from './plan.ts';
 import { zoneSpecSchema, type ZoneSpec } from './spec.ts';
 
-/** One thing that a zone is made of, and who made it: enough to describe and to unmake it without the plan. */
+/**
+ * One thing that a zone is made of, and who made it: enough to describe and to unmake it without the plan. It is written
+ * before its making is asked for, so that whoever comes after an operation that was ended hard knows of it.
+ */
 const entrySchema = z.object({
   step: z.string().min(1),
   kind: z.enum(kinds),
   owner: ownerSchema,
   /** As it was given to the activity: outputs of other steps are filled in. */
   plan: z.unknown(),
-  ref: z.looseObject({ id: z.string() }),
+  /** What identifies it; absent until it is known to be there. */
+  ref: z.looseObject({ id: z.string() }).optional(),
 });
 export type ManifestEntry = z.output<typeof entrySchema>;
+
+/** What identifies the parts that are there, by step; those only begun are not among them. */
+export const refsOf = (parts: readonly ManifestEntry[]): Map<string, NonNullable<ManifestEntry['ref']>> =>
+  new Map(parts.flatMap(({ step, ref }) => (ref === undefined ? [] : [[step, ref] as const])));
 
 export const ZONE_STATES = ['creating', 'active', 'destroying', 'destroyed'] as const;
 export type ZoneState = (typeof ZONE_STATES)[number];
@@ -41,7 +49,7 @@ export const zoneManifestSchema = z.object({
   run: z.string().optional(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
-  /** What was made, in the order in which it was. */
+  /** What was begun or made, in the order in which it was begun. */
   made: z.array(entrySchema),
   /** Steps that each step of the plan needs; unmaking goes the other way. */
   needs: z.record(z.string(), z.array(z.string())),
@@ -73,7 +81,7 @@ export const newManifest = (plan: ZonePlan, spec: ZoneSpec, at: string, facts?: 
   shared: plan.steps.filter((step) => step.shared).map(({ step }) => step),
 });
 
-/** Notes what a step made; a step that is made anew stands in its old place. */
+/** Notes that a step is begun, or what it made; it stands in the same place. */
 export function withMade(manifest: ZoneManifest, entry: ManifestEntry, at: string): ZoneManifest {
   const there = manifest.made.some(({ step }) => step === entry.step);
   const made = there

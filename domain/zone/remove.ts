@@ -7,13 +7,16 @@ import { membersOf } from './director-steps.ts';
 import { machineFolder, machineNamed } from './join.ts';
 import { placeMachine } from './layout.ts';
 import { instanceStep } from './machine-steps.ts';
-import { mustBeActive, type ManifestEntry, type ZoneAbout } from './manifest.ts';
+import { mustBeActive, refsOf, type ManifestEntry, type ZoneAbout } from './manifest.ts';
 
 export interface RemoveRequest {
   /** `worker-2` */
   readonly machine: string;
-  /** The very instance that is meant: a machine that took the slot since is not touched. */
-  readonly instanceId: string;
+  /**
+   * The very instance that is meant: a machine that took the slot since is not touched. Absent for one that was begun
+   * and of which no instance is known.
+   */
+  readonly instanceId?: string | undefined;
   /** Deletes pods, too, that nobody makes anew elsewhere. */
   readonly force: boolean;
   /** Removes the last of its role, too. */
@@ -27,8 +30,9 @@ export interface RemovePlan {
   readonly domain: string;
   readonly machine: string;
   readonly role: MachineRole;
+  /** Empty where no instance is known. */
   readonly instanceId: string;
-  /** Name of its Node object; only workers have one. */
+  /** Name of its Node object; only workers that have an instance have one. */
   readonly node?: string;
   /** What it is of the zone's etcd clusters; only directors are. */
   readonly members?: readonly MemberOf[];
@@ -59,16 +63,17 @@ export function planRemove(
     new ZonewrightError('Conflict', `Cannot remove ${machine} from zone "${zone}": ${why}`);
   const { role, slot } = machineNamed(machine) ?? {};
   if (role === undefined || slot === undefined || parts.length === 0) throw refuse('it has no such machine');
-  const there = parts.find(({ step }) => step === instanceStep(machine))?.ref.id;
-  if (there !== instanceId) throw refuse(`it is instance "${there ?? 'none'}", expected "${instanceId}"`);
+  const there = refsOf(parts).get(instanceStep(machine))?.id;
+  if (there !== instanceId)
+    throw refuse(`it is instance "${there ?? 'none'}", expected "${instanceId ?? 'none'}"`);
   const others = about.machines.filter((other) => other !== machine && machineNamed(other)?.role === role);
   if (others.length === 0 && !last) throw refuse(`it is the last ${role}`);
   const plan = {
-    ...{ zone, environment, domain, machine, role, instanceId },
-    ...(role === 'worker' ? { node: nodeName({ instanceId, role }) } : {}),
+    ...{ zone, environment, domain, machine, role, instanceId: instanceId ?? '' },
+    ...(role === 'worker' && instanceId !== undefined ? { node: nodeName({ instanceId, role }) } : {}),
     ...(role === 'director' ? { members: membersOf(placeMachine(about.spec, role, slot)) } : {}),
     ...{ force, last },
-    parts: parts.map(({ step, kind, ref }) => ({ step, kind, id: ref.id })),
+    parts: parts.map(({ step, kind, ref }) => ({ step, kind, id: ref?.id ?? 'begun' })),
   };
   return { ...plan, hash: sha256Hex(canonicalJson({ remove: plan })) };
 }

@@ -8,7 +8,7 @@ import { DIRECTOR_SLOTS } from './addresses.ts';
 import { machineFolder, machineNamed } from './join.ts';
 import { layOutMachines, placeMachine, type MachinePlan } from './layout.ts';
 import { certificatesStep, instanceStep, machineSteps, type UserDataOf } from './machine-steps.ts';
-import { mustBeActive, type ManifestEntry, type ZoneAbout } from './manifest.ts';
+import { mustBeActive, refsOf, type ManifestEntry, type ZoneAbout } from './manifest.ts';
 
 /** What a zone's etcd is brought back from, and on which machine. Plain JSON. */
 export interface RestorePlan {
@@ -104,7 +104,7 @@ export function provenSnapshot(
 function oldDirector({ zone, machines }: ZoneAbout, parts: readonly ManifestEntry[]): RestorePlan['old'] {
   const directors = machines.filter((name) => machineNamed(name)?.role === 'director');
   const [machine, ...others] = directors;
-  const instanceId = parts.find(({ step }) => step === instanceStep(machine ?? ''))?.ref.id;
+  const instanceId = refsOf(parts).get(instanceStep(machine ?? ''))?.id;
   if (machine !== undefined && instanceId !== undefined && others.length === 0)
     return { machine, instanceId };
   throw new ZonewrightError(

@@ -189,3 +189,39 @@ test('a removal pins the instance, and lists exactly the parts of its machine', 
     /has no such machine/,
   );
 });
+
+test('a machine that was only begun keeps its slot, and can be removed without an instance', () => {
+  const whole = zone();
+  const made = whole.made.flatMap((part) => {
+    if (!part.step.startsWith('machines/worker-1/')) return [part];
+    const { ref: _, ...begun } = part;
+    return part.step === 'machines/worker-1/instance' ? [begun] : [];
+  });
+  const manifest = { ...whole, made };
+  assert.throws(() => plan(manifest, { machine: 'worker-1' }), {
+    type: 'Conflict',
+    message: /slot is taken/,
+  });
+  const parts = partsOf(manifest, { prefixes: ['machines/worker-1/'] });
+  const request = { machine: 'worker-1', force: false, last: false };
+  const removal = planRemove(aboutZone(manifest), parts, request);
+  assert.deepEqual([removal.instanceId, removal.node], ['', undefined]);
+  assert.deepEqual(removal.parts, [{ step: 'machines/worker-1/instance', kind: 'instance', id: 'begun' }]);
+  assert.throws(() => planRemove(aboutZone(manifest), parts, { ...request, instanceId: 'i-0123' }), {
+    type: 'Conflict',
+    message: /it is instance "none", expected "i-0123"/,
+  });
+});
+
+test('a join that needs a part which was only begun is refused', () => {
+  const whole = zone();
+  const [step = ''] = Object.keys(plan(whole).uses);
+  const made: ZoneManifest['made'] = whole.made.map((part) => {
+    const { ref: _, ...begun } = part;
+    return part.step === step ? begun : part;
+  });
+  assert.throws(() => plan({ ...whole, made }), {
+    type: 'Conflict',
+    message: new RegExp(`its manifest lacks "${step}"`),
+  });
+});

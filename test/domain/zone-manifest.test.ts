@@ -8,6 +8,7 @@ import {
   aboutZone,
   machineNames,
   manifestKey,
+  refsOf,
   mustBeActive,
   newManifest,
   partsOf,
@@ -59,12 +60,17 @@ test('a manifest that names an unknown kind is refused', () => {
 });
 
 test('withMade() adds once, replaces in place, and withoutMade() succeeds on nothing', () => {
-  let manifest = manifestOf(1, 0);
+  const { ref: _, ...begun } = entry('a');
+  let manifest = withMade(manifestOf(1, 0), begun, LATER);
+  assert.deepEqual([...refsOf(manifest.made)], []);
   for (const step of ['a', 'b']) manifest = withMade(manifest, entry(step), LATER);
   manifest = withMade(manifest, entry('a', 'vpc', 'second'), LATER);
   assert.deepEqual(
-    manifest.made.map(({ ref }) => ref.id),
-    ['second', 'id-of-b'],
+    [...refsOf(manifest.made)].map(([step, { id }]) => [step, id]),
+    [
+      ['a', 'second'],
+      ['b', 'id-of-b'],
+    ],
   );
   assert.equal(manifest.updatedAt, LATER);
   manifest = withoutMade(withoutMade(manifest, 'a', LATER), 'a', LATER);

@@ -8,6 +8,7 @@ const LONG: Readonly<Record<string, number>> = {
   'test/operations/disturbed.test.ts': 6,
   'test/operations/failed.test.ts': 1,
   'test/operations/proof.test.ts': 2,
+  'test/operations/terminated.test.ts': 2,
   'test/zone/directors.test.ts': 5,
   'test/zone/disturbed.test.ts': 6,
   'test/zone/etcd-backup.test.ts': 1,

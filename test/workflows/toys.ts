@@ -172,10 +172,11 @@ function assertStep(step: PlannedStep | undefined): asserts step is PlannedStep 
 /** Has a bug that meets a step which fails. */
 export function ToyBug(raw: unknown): Promise<void> {
   return runOperation(toyInput, raw, async (operation) => {
-    const onMade = ({ step }: { readonly step: string }) => {
+    const note = ({ step }: { readonly step: string }) => {
       if (step === 'role') throw new TypeError('a bug in workflow code');
     };
-    await applyPlan(operation, toyPlan.slice(0, 2), { onMade });
+    const written = async () => undefined;
+    await applyPlan(operation, toyPlan.slice(0, 2), { ledger: { begin: written, note, written } });
   });
 }
 

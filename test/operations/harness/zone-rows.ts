@@ -4,7 +4,7 @@ import { listBackups } from '../../../clients/etcd/backups.ts';
 import type { Backup } from '../../../domain/etcd/catalogue.ts';
 import { joinPlan, joinSteps, machineFolder, type JoiningRole } from '../../../domain/zone/join.ts';
 import { instanceStep } from '../../../domain/zone/machine-steps.ts';
-import { aboutZone, partsOf } from '../../../domain/zone/manifest.ts';
+import { aboutZone, partsOf, refsOf } from '../../../domain/zone/manifest.ts';
 import { planRemove } from '../../../domain/zone/remove.ts';
 import { planRestore } from '../../../domain/zone/restore.ts';
 import { nodeUserData } from '../../../machine/node-user-data.ts';
@@ -38,7 +38,7 @@ const remove = (machine: string): ZoneStep => ({
     const { bucket } = lab.context.store;
     const manifest = await manifestOf(lab, zone);
     const parts = partsOf(manifest, { prefixes: [machineFolder(machine)] });
-    const instanceId = parts.find(({ step }) => step === instanceStep(machine))?.ref.id ?? '';
+    const instanceId = refsOf(parts).get(instanceStep(machine))?.id;
     const request = { machine, instanceId, force: false, last: false };
     const { hash } = planRemove(aboutZone(manifest), parts, request);
     return startOn(manifest, run, 'remove', { ...request, bucket, approvedPlan: hash });
