@@ -9,5 +9,5 @@ export { destroyZone as DestroyZone } from './destroy-zone.ts';
 export { nodeJoin as NodeJoin } from './node-join.ts';
 export { nodeRemove as NodeRemove } from './node-remove.ts';
 export { rollingServiceUpdate as RollingServiceUpdate } from './rolling-service-update.ts';
-export { lookAtNode as LookAtNode } from './look-at-node.ts';
+export { lookAtDiscovery as LookAtDiscovery, lookAtNode as LookAtNode } from './look.ts';
 export { zoneKeeper as ZoneKeeper } from './zone-keeper.ts';

@@ -3,13 +3,7 @@ import type { Etcd3 } from 'etcd3';
 import { BORDERS, FROZEN, PROBLEMS_KEY, ROUTERS, SERVICES } from '../../domain/discovery/keys.ts';
 import { readServices } from '../../domain/discovery/layout.ts';
 import { behind, type Behind } from '../../domain/discovery/routers.ts';
-import {
-  problemSchema,
-  routerReportSchema,
-  type Problem,
-  type RouterReport,
-  type ServiceView,
-} from '../../domain/discovery/values.ts';
+import { problemSchema, routerReportSchema, type DiscoveryState } from '../../domain/discovery/values.ts';
 import { NotYet } from '../../domain/errors.ts';
 import { readPrefix, withDiscovery } from '../cloud/discovery.ts';
 import type { EtcdAccess } from '../cloud/etcd.ts';
@@ -27,21 +21,13 @@ export interface LoadedCheck {
   readonly drained?: boolean;
 }
 
-export interface DiscoveryState {
-  readonly services: Readonly<Record<string, ServiceView>>;
-  /** Reports by the instance ids of borders; nothing of a border whose router is silent. */
-  readonly routers: Readonly<Record<string, RouterReport | null>>;
-  readonly frozen: readonly string[];
-  readonly problems: readonly Problem[];
-}
-
 export const discoveryChecks = (access: EtcdAccess) => ({
   /**
    * Waits until every router has loaded a revision. A border whose router is silent counts as absent once its lease
    * and a reload would have ended since the check began; the result names it.
    */
   'discovery.loaded': asActivity('check routers', async (check: LoadedCheck) => {
-    const { routers } = await withDiscovery(access, state);
+    const routers = await withDiscovery(access, routersOf);
     const { scheduledTimestampMs } = Context.current().info;
     const found = behind(routers, { ...check, waitedMs: Date.now() - scheduledTimestampMs });
     if (found.waiting.length > 0) throw notLoaded(check, found);
@@ -49,33 +35,34 @@ export const discoveryChecks = (access: EtcdAccess) => ({
   }),
 
   /** All that routers are told, and how far they are. */
-  'discovery.services': asActivity('look up services', async (_input: NoInput) =>
-    withDiscovery(access, state),
-  ),
+  'discovery.look': asActivity('look at discovery', async (_input: NoInput) => withDiscovery(access, state)),
 });
 
 async function state(client: Etcd3): Promise<DiscoveryState> {
-  const [services, borders, reports, frozen, problems] = await Promise.all([
+  const [services, routers, frozen, problems] = await Promise.all([
     readPrefix(client, SERVICES),
-    readPrefix(client, BORDERS),
-    readPrefix(client, ROUTERS),
+    routersOf(client),
     readPrefix(client, FROZEN),
     client.get(PROBLEMS_KEY).string(),
   ]);
-  const last = (prefix: string, key: string) => key.slice(prefix.length);
   return {
     services: Object.fromEntries(readServices(services.entries).services),
-    routers: {
-      ...Object.fromEntries(borders.entries.map(({ key }) => [last(BORDERS, key), null])),
-      ...Object.fromEntries(
-        reports.entries.map(({ key, value }) => [
-          last(ROUTERS, key),
-          routerReportSchema.safeParse(JSON.parse(value)).data ?? null,
-        ]),
-      ),
-    },
-    frozen: frozen.entries.map(({ key }) => last(FROZEN, key)),
+    routers,
+    frozen: frozen.entries.map(({ key }) => key.slice(FROZEN.length)),
     problems: problemSchema.array().parse(JSON.parse(problems ?? '[]')),
+  };
+}
+
+async function routersOf(client: Etcd3): Promise<DiscoveryState['routers']> {
+  const [borders, reports] = await Promise.all([readPrefix(client, BORDERS), readPrefix(client, ROUTERS)]);
+  return {
+    ...Object.fromEntries(borders.entries.map(({ key }) => [key.slice(BORDERS.length), null])),
+    ...Object.fromEntries(
+      reports.entries.map(({ key, value }) => [
+        key.slice(ROUTERS.length),
+        routerReportSchema.safeParse(JSON.parse(value)).data ?? null,
+      ]),
+    ),
   };
 }
 

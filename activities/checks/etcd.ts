@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { Etcd3 } from 'etcd3';
 import { NotYet, ZonewrightError } from '../../domain/errors.ts';
-import { openEtcd, type EtcdAccess } from '../cloud/etcd.ts';
+import { lendEtcd, type EtcdAccess } from '../cloud/etcd.ts';
 import { asActivity } from '../failures.ts';
 
 export type { EtcdAccess } from '../cloud/etcd.ts';
@@ -17,20 +17,8 @@ export const etcdChecks = (access: EtcdAccess) => ({
   /** Waits until etcd takes a write and gives it back, all members have started, and there is no alarm. */
   'etcd.health': asActivity(
     'check etcd',
-    async ({ members: expected }: { readonly members?: number } = {}): Promise<EtcdHealth> => {
-      const client = await openEtcd(access);
-      try {
-        return await health(client, expected);
-      } catch (error) {
-        if (error instanceof ZonewrightError) throw error;
-        throw new NotYet(
-          `waiting for etcd at ${access.endpoints.join(', ')}: ${(error as Error).message}`,
-          DELAY_MS,
-        );
-      } finally {
-        client.close();
-      }
-    },
+    ({ members: expected }: { readonly members?: number } = {}): Promise<EtcdHealth> =>
+      lendEtcd(access, (client) => health(client, expected)),
   ),
 });
 

@@ -1,6 +1,6 @@
 import type { SnapshotRecord } from '../../domain/etcd/backup.ts';
-import { NotYet, ZonewrightError } from '../../domain/errors.ts';
-import { openEtcd, type EtcdAccess } from '../cloud/etcd.ts';
+import { ZonewrightError } from '../../domain/errors.ts';
+import { lendEtcd, type EtcdAccess } from '../cloud/etcd.ts';
 import { asActivity } from '../failures.ts';
 
 /** Holds what an operation wrote after every backup that it can restore: once restored, it must be gone. */
@@ -18,51 +18,44 @@ export interface RestoredInput {
 
 export const restoredChecks = (access: EtcdAccess) => ({
   /** Writes what the restored etcd must not hold. */
-  'etcd.mark': asActivity('mark etcd', async ({ mark }: { readonly mark: string }) => {
-    const client = await openEtcd(access);
-    try {
-      const { header } = await client.put(MARK_KEY).value(mark);
-      return { mark, revision: header.revision };
-    } finally {
-      client.close();
-    }
-  }),
+  'etcd.mark': asActivity('mark etcd', ({ mark }: { readonly mark: string }) =>
+    lendEtcd(
+      access,
+      async (client) => {
+        const { header } = await client.put(MARK_KEY).value(mark);
+        return { mark, revision: header.revision };
+      },
+      // As it is: what was not marked is not restored either.
+      (error) => error,
+    ),
+  ),
 
   /**
    * The gate of a restore: what was written just before the backup is there, what was written after it is not. API
    * servers that are gone are taken from the list of those that serve.
    */
-  'etcd.restored': asActivity(
-    'look at the restored etcd',
-    async ({ nonce, mark, servers }: RestoredInput) => {
-      const client = await openEtcd(access);
-      try {
-        const [written, marked] = await Promise.all([
-          client.get(nonce.key).exec(),
-          client.get(MARK_KEY).string(),
-        ]);
-        const [kv] = written.kvs;
-        if (kv?.value.toString() !== nonce.value || kv.mod_revision !== nonce.revision)
-          throw new ZonewrightError(
-            'GateFailed',
-            `The etcd that answers does not hold what the backup does: "${nonce.key}"`,
-          );
-        if (mark !== undefined && marked === mark)
-          throw new ZonewrightError(
-            'GateFailed',
-            'The etcd that answers holds what was written after the backup',
-          );
-        const stale = (await client.getAll().prefix(SERVERS).keys()).filter(
-          (key) => !servers.includes(key.slice(SERVERS.length)),
+  'etcd.restored': asActivity('look at the restored etcd', ({ nonce, mark, servers }: RestoredInput) =>
+    lendEtcd(access, async (client) => {
+      const [written, marked] = await Promise.all([
+        client.get(nonce.key).exec(),
+        client.get(MARK_KEY).string(),
+      ]);
+      const [kv] = written.kvs;
+      if (kv?.value.toString() !== nonce.value || kv.mod_revision !== nonce.revision)
+        throw new ZonewrightError(
+          'GateFailed',
+          `The etcd that answers does not hold what the backup does: "${nonce.key}"`,
         );
-        for (const key of stale) await client.delete().key(key);
-        return { revision: written.header.revision, stale: stale.map((key) => key.slice(SERVERS.length)) };
-      } catch (error) {
-        if (error instanceof ZonewrightError) throw error;
-        throw new NotYet(`waiting for the restored etcd: ${(error as Error).message}`, 1_000);
-      } finally {
-        client.close();
-      }
-    },
+      if (mark !== undefined && marked === mark)
+        throw new ZonewrightError(
+          'GateFailed',
+          'The etcd that answers holds what was written after the backup',
+        );
+      const stale = (await client.getAll().prefix(SERVERS).keys()).filter(
+        (key) => !servers.includes(key.slice(SERVERS.length)),
+      );
+      for (const key of stale) await client.delete().key(key);
+      return { revision: written.header.revision, stale: stale.map((key) => key.slice(SERVERS.length)) };
+    }),
   ),
 });

@@ -8,30 +8,15 @@ import {
 import type { DiscoveryUser, Grant } from '../../domain/discovery/access.ts';
 import { endOf } from '../../domain/discovery/keys.ts';
 import type { Entry } from '../../domain/discovery/values.ts';
-import { NotYet, ZonewrightError } from '../../domain/errors.ts';
-import { openEtcd, type EtcdAccess } from './etcd.ts';
-
-const DELAY_MS = 1_000;
+import { lendEtcd, waitingFor, type EtcdAccess } from './etcd.ts';
 
 /**
  * Does something with the discovery etcd, as its root.
  *
  * @throws {NotYet} when no member answers
  */
-export async function withDiscovery<T>(access: EtcdAccess, run: (client: Etcd3) => Promise<T>): Promise<T> {
-  const client = await openEtcd(access);
-  try {
-    return await run(client);
-  } catch (error) {
-    if (error instanceof ZonewrightError) throw error;
-    throw new NotYet(
-      `waiting for discovery at ${access.endpoints.join(', ')}: ${(error as Error).message}`,
-      DELAY_MS,
-    );
-  } finally {
-    client.close();
-  }
-}
+export const withDiscovery = <T>(access: EtcdAccess, run: (client: Etcd3) => Promise<T>): Promise<T> =>
+  lendEtcd(access, run, waitingFor('discovery', access));
 
 /** Everything below a prefix, and the revision at which it was read. */
 export async function readPrefix(

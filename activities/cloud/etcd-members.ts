@@ -8,24 +8,15 @@ import {
   type Projection,
 } from '../../domain/etcd/quorum.ts';
 import type { MemberOf } from '../../domain/resources/etcd-member.ts';
-import { dialMember, openEtcd, type EtcdAccess } from './etcd.ts';
+import { dialMember, lendEtcd, type EtcdAccess } from './etcd.ts';
 
 /** Runs `body` with a client of the voters that answer. What etcd refuses for the moment is thrown as `NotYet`. */
-export async function withEtcd<T>(
+export const withEtcd = <T>(
   access: EtcdAccess,
   action: string,
   body: (client: Etcd3) => Promise<T>,
   without?: string,
-): Promise<T> {
-  const client = await openEtcd(access, without);
-  try {
-    return await body(client);
-  } catch (error) {
-    throw fromEtcdError(action, error);
-  } finally {
-    client.close();
-  }
-}
+): Promise<T> => lendEtcd(access, body, (error) => fromEtcdError(action, error), without);
 
 type Listed = Omit<EtcdMember, 'healthy'> & { readonly clientUrls: readonly string[] };
 
@@ -106,8 +97,7 @@ function refusal(
 const PASSING =
   /unhealthy cluster|not enough started members|in sync with leader|too many learner|already exist|leader changed|no leader|request timed out|not leader/;
 
-export function fromEtcdError(action: string, error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof ZonewrightError) return error;
+export function fromEtcdError(action: string, error: Error): Error {
   if (PASSING.test(error.message))
     return new NotYet(`cannot ${action} yet: ${error.message}`, 1_000, { etcd: error.message });
   if (/UNAVAILABLE|DEADLINE_EXCEEDED|EtcdError|Grpc|GRPC/.test(`${error.name} ${error.message}`))

@@ -59,7 +59,7 @@ async function passLeadership(access: EtcdAccess, action: string, id: string): P
   try {
     await client.maintenance.moveLeader({ targetID: heir.id });
   } catch (error) {
-    throw fromEtcdError(action, error);
+    throw error instanceof Error ? fromEtcdError(action, error) : error;
   } finally {
     client.close();
   }

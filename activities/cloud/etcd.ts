@@ -104,6 +104,33 @@ export async function openEtcd(access: EtcdAccess, without?: string): Promise<Et
   );
 }
 
+/**
+ * Runs `body` with a client of the voters that answer.
+ *
+ * @param failure what becomes of an error that is none of ours; by default what is waited for
+ * @throws {NotYet} when no voter answers
+ */
+export async function lendEtcd<T>(
+  access: EtcdAccess,
+  body: (client: Etcd3) => Promise<T>,
+  failure: (error: Error) => unknown = waitingFor('etcd', access),
+  without?: string,
+): Promise<T> {
+  const client = await openEtcd(access, without);
+  try {
+    return await body(client);
+  } catch (error) {
+    throw error instanceof ZonewrightError || !(error instanceof Error) ? error : failure(error);
+  } finally {
+    client.close();
+  }
+}
+
+export const waitingFor =
+  (what: string, { endpoints }: EtcdAccess, delayMs = 1_000) =>
+  ({ message }: Error): NotYet =>
+    new NotYet(`waiting for ${what} at ${endpoints.join(', ')}: ${message}`, delayMs);
+
 /** grpc would go on dialling what is dead in silence; a plain connection is given up in time. */
 function accepts(endpoint: string): Promise<boolean> {
   const { hostname, port } = new URL(endpoint);

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { NotYet, ZonewrightError } from '../../domain/errors.ts';
 import type { SnapshotRecord, StateHash } from '../../domain/etcd/backup.ts';
-import { connectEtcd, dialMember, openEtcd, type EtcdAccess } from '../cloud/etcd.ts';
+import { connectEtcd, dialMember, lendEtcd, waitingFor, type EtcdAccess } from '../cloud/etcd.ts';
 import { hashAt, keysAt } from './state.ts';
 
 const NONCE_KEY = '/zonewright/backup';
@@ -21,21 +21,16 @@ export interface SourceMember {
 }
 
 /** Writes something that no snapshot before can hold. @returns where it is */
-export async function writeNonce(access: EtcdAccess): Promise<SnapshotRecord['nonce']> {
-  const client = await openEtcd(access);
-  try {
-    const value = `${new Date().toISOString()} ${randomBytes(16).toString('hex')}`;
-    const { header } = await client.put(NONCE_KEY).value(value);
-    return { key: NONCE_KEY, value, revision: header.revision };
-  } catch (error) {
-    throw new NotYet(
-      `waiting for etcd at ${access.endpoints.join(', ')} to take a write: ${(error as Error).message}`,
-      DELAY_MS,
-    );
-  } finally {
-    client.close();
-  }
-}
+export const writeNonce = (access: EtcdAccess): Promise<SnapshotRecord['nonce']> =>
+  lendEtcd(
+    access,
+    async (client) => {
+      const value = `${new Date().toISOString()} ${randomBytes(16).toString('hex')}`;
+      const { header } = await client.put(NONCE_KEY).value(value);
+      return { key: NONCE_KEY, value, revision: header.revision };
+    },
+    waitingFor('etcd', access, DELAY_MS),
+  );
 
 /**
  * Lends a healthy member whose revision has reached the nonce's; a follower where there is one, since the leader has

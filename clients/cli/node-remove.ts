@@ -14,7 +14,7 @@ import type { OperationRequest } from '../requests.ts';
 import { findZone } from '../zones/find-zone.ts';
 import { findMachine, machinesOf, machineStates } from '../zones/machines.ts';
 import type { MachineState } from '../zones/machines.ts';
-import { lookAtNode } from '../zones/look-at-node.ts';
+import { lookAtNode } from '../zones/look.ts';
 import { confirm } from './confirm.ts';
 import { withTemporal } from './connect.ts';
 import type { Session } from './connect.ts';

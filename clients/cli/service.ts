@@ -71,6 +71,17 @@ export function addServiceCommands(program: Command): void {
     .argument('<service>', 'e.g. web')
     .description('what runs of a service, by the record of the last operation')
     .action(verb(show));
+
+  service
+    .command('routes')
+    .argument('[zone]', 'e.g. zone03; the only active zone without it')
+    .description('what is announced and routed this very moment, asked from inside the zone')
+    .action(verb(routes));
+}
+
+async function routes(output: Output, zone?: string): Promise<ExitCode | void> {
+  const { printRoutes } = await import('./service-routes.ts');
+  return printRoutes(output, zone);
 }
 
 async function list(output: Output, { zone }: { zone?: string }): Promise<void> {

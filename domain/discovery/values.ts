@@ -78,6 +78,17 @@ export interface ServiceView {
 }
 export type ServiceViews = ReadonlyMap<string, ServiceView>;
 
+/** All that routers are told, and how far they are. */
+export interface DiscoveryState {
+  readonly services: Readonly<Record<string, ServiceView>>;
+  /** Reports by the instance ids of borders; nothing of a border whose router is silent. */
+  readonly routers: Readonly<Record<string, RouterReport | null>>;
+  /** Services all presence of which is lost: routers keep what they have. */
+  readonly frozen: readonly string[];
+  /** What was skipped rather than rendered. */
+  readonly problems: readonly Problem[];
+}
+
 /** A key as etcd gives it. */
 export interface Entry {
   readonly key: string;

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { DiscoveryState } from '../../domain/discovery/values.ts';
 import { inside, kubectl, type Machine } from '../system/machines.ts';
 import { startLoad } from '../../sandbox/load/load.ts';
-import { sharedZone } from './shared-zone.ts';
+import { good, json } from '../system/person.ts';
+import { sharedZone, ZONE } from './shared-zone.ts';
 
 const SERVICE = 'presence-test';
 const REPLICAS = 4;
@@ -155,6 +157,27 @@ suite('presence on real machines', { timeout: 240_000 }, () => {
       const [projected = Infinity, loaded = Infinity] = text.trim().split(' ').map(Number);
       t.diagnostic(`${what}: projected after ${projected} ms, loaded after ${loaded} ms`);
       assert.ok(projected < 3_000 && loaded < 6_000, `${what}: ${text}`);
+    }
+  });
+
+  test('malformed presence is skipped and said, never routed', async () => {
+    const node = Object.keys(await below('/nodes/')).find((key) => key.includes(`/${SERVICE}/`)) ?? '';
+    const key = `/nodes/${node.split('/')[0]}/${SERVICE}/nine`;
+    await etcd('put', key, '{"address":"10.0.0.1:1"}');
+    try {
+      let seen = await json<DiscoveryState>('service', 'routes', ZONE);
+      const said = () => seen.problems.find((problem) => problem.key === key);
+      await eventually(async () => {
+        seen = await json<DiscoveryState>('service', 'routes', ZONE);
+        return said() !== undefined;
+      }, 'it is said');
+      assert.match(said()?.reason ?? '', /number/);
+      assert.deepEqual(Object.keys(seen.services[SERVICE]?.hosts ?? {}).map(Number), numbered);
+      assert.deepEqual([seen.frozen, Object.keys(seen.routers)], [[], [border.id]]);
+      const { stdout } = await good('service', 'routes', ZONE);
+      assert.ok(stdout.includes(`${key}: `) && stdout.includes('skipped, never routed'), stdout);
+    } finally {
+      await etcd('del', key);
     }
   });
 
