@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { FoundService } from '../activities/checks/services.ts';
 import { planApply, type Adjustment, type Removal } from '../domain/services/apply.ts';
+import { generationsOf } from '../domain/services/record.ts';
 import { servicesSchema } from '../domain/services/spec.ts';
 import { versionOf, shapeOf } from '../domain/services/shape.ts';
 import { approve } from './approval.ts';
@@ -75,12 +76,7 @@ const plainly = (running: Readonly<Record<string, FoundService>>) =>
     Object.entries(running).map(([service, { generations, definition }]) => [
       service,
       {
-        generations: generations.map(({ generation, version, first, count }) => ({
-          generation,
-          version,
-          first,
-          count,
-        })),
+        generations: generationsOf(generations),
         definition,
       },
     ]),

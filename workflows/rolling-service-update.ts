@@ -3,7 +3,7 @@ import type { FoundService } from '../activities/checks/services.ts';
 import { operationInput } from '../domain/operations.ts';
 import { serviceName } from '../domain/services/attributes.ts';
 import { eligibleWorkers } from '../domain/services/ground.ts';
-import type { RecordedService } from '../domain/services/record.ts';
+import { generationsOf, type RecordedService } from '../domain/services/record.ts';
 import { planRoll, rollOptionsSchema } from '../domain/services/roll.ts';
 import { isSame } from '../domain/services/same.ts';
 import { serviceSchema } from '../domain/services/spec.ts';
@@ -64,12 +64,7 @@ export async function correctRecord(
   { generations, definition }: FoundService,
 ): Promise<void> {
   if (recorded === undefined) return;
-  const plain = generations.map(({ generation, version, first, count }) => ({
-    generation,
-    version,
-    first,
-    count,
-  }));
+  const plain = generationsOf(generations);
   if (isSame(plain, recorded.generations) && isSame(definition, recorded.definition)) return;
   const { spec, version } = recorded;
   await keeper.note({

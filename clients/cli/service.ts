@@ -1,7 +1,7 @@
 /** `zonewright service`: plan, apply and roll services of a zone, and look at them. */
 import type { Command } from 'commander';
 import type { ServicesGround } from '../../domain/services/ground.ts';
-import type { RecordedService } from '../../domain/services/record.ts';
+import { instancesText, type RecordedService } from '../../domain/services/record.ts';
 import type { ExitCode } from '../errors.ts';
 import { table, verb } from './output.ts';
 import type { Output } from './output.ts';
@@ -107,15 +107,12 @@ async function list(output: Output, { zone }: { zone?: string }): Promise<void> 
 const summary = ({ zone }: ServicesGround, service: string, recorded: RecordedService) => ({
   zone,
   service,
-  instances: recorded.generations.map(({ first, count }) => rangeText(service, first, count)).join(' and '),
+  instances: recorded.generations.map((one) => instancesText(service, one)).join(' and '),
   version: recorded.version,
   images: recorded.spec.containers.map(({ image }) => image),
   changedAt: recorded.at,
   operation: recorded.operation,
 });
-
-const rangeText = (service: string, first: number, count: number): string =>
-  count === 0 ? 'none' : `${service}@${first}${count > 1 ? `…${first + count - 1}` : ''}`;
 
 async function show(output: Output, zone: string, service: string): Promise<ExitCode | void> {
   const { loadContext } = await import('../contexts.ts');
@@ -131,11 +128,7 @@ async function show(output: Output, zone: string, service: string): Promise<Exit
     '',
     table(
       ['generation', 'version', 'instances'],
-      generations.map((one) => [
-        String(one.generation),
-        one.version,
-        rangeText(service, one.first, one.count),
-      ]),
+      generations.map((one) => [String(one.generation), one.version, instancesText(service, one)]),
     ),
     '',
     table(

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { definitionSchema } from '../discovery/values.ts';
 import { serviceSchema } from './spec.ts';
 
 /** Instances of one version that were started together: numbers `first` to `first + count - 1`. */
@@ -10,12 +11,9 @@ export const generationSchema = z.object({
 });
 export type Generation = z.output<typeof generationSchema>;
 
-const definitionSchema = z.object({
-  scheme: z.enum(['http', 'tcp']),
-  hostPort: z.number().int().optional(),
-  publicNames: z.array(z.string()),
-  port: z.number().int(),
-});
+/** What a record keeps of generations that were looked up: nothing of what holds for a moment only. */
+export const generationsOf = (found: readonly Generation[]): Generation[] =>
+  found.map(({ generation, version, first, count }) => ({ generation, version, first, count }));
 
 const recordedSchema = z.object({
   /** As it was applied last. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { InvalidInput, ZonewrightError } from '../errors.ts';
 import { canonicalJson, sha256Hex } from '../hash.ts';
-import { instancesText, type Generation } from './record.ts';
+import { generationsOf, instancesText, type Generation } from './record.ts';
 import { definitionOf, shapeOf, versionOf, withoutEffect } from './shape.ts';
 import type { ServiceDefinition, ServiceShape } from './shape.ts';
 import type { ServiceSpec } from './spec.ts';
@@ -70,9 +70,8 @@ export function planRoll(request: RollRequest): RollPlan {
   const shape = shapeOf(spec);
   const count = countOf(spec, eligible);
   const version = versionOf(shape);
-  const old = running
+  const old = generationsOf(running)
     .filter((one) => one.count > 0)
-    .map(({ generation, version: of, first, count: n }) => ({ generation, version: of, first, count: n }))
     .toSorted((a, b) => a.first - b.first);
   const [only, ...others] = old;
   if (only && others.length === 0 && only.version === version && only.count === count) {

@@ -1,5 +1,5 @@
 import { CancellationScope } from '@temporalio/workflow';
-import type { Generation, RecordedService } from '../../domain/services/record.ts';
+import { generationsOf, type Generation, type RecordedService } from '../../domain/services/record.ts';
 import type { RollPlan } from '../../domain/services/roll.ts';
 import { activity, type Operation } from '../operation.ts';
 import { LOOK, UNDO } from '../retries.ts';
@@ -70,7 +70,5 @@ const aboutNext = ({ spec, next, definition }: RollPlan): About => ({
 
 const withoutMore = ({ spec, version, definition, generations }: Recorded) => ({
   ...{ spec, version, definition },
-  generations: generations.map(({ generation, version: of, first, count }) => ({
-    ...{ generation, version: of, first, count },
-  })),
+  generations: generationsOf(generations),
 });

@@ -37,19 +37,27 @@ export function generationSteps(plan: RollPlan, kept: number): PlannedStep[] {
       after: [budgetStep(service)],
     },
     {
-      step: `services/${service}/definition`,
-      kind: 'service-definition',
-      name,
+      ...definitionStep(name, { service, definition, definedAs }),
       summary: `defining how ${service} is reached`,
-      plan: {
-        service,
-        definition: mutable(definition),
-        ...(definedAs ? { before: mutable(definedAs) } : {}),
-      },
       after: [generationStep(service, generation)],
     },
   ];
 }
+
+const definitionStep = (
+  name: string,
+  {
+    service,
+    definition,
+    definedAs,
+  }: Pick<RollPlan, 'service' | 'definition'> & { readonly definedAs?: RollPlan['definition'] | undefined },
+) =>
+  ({
+    step: `services/${service}/definition`,
+    kind: 'service-definition',
+    name,
+    plan: { service, definition: mutable(definition), ...(definedAs ? { before: mutable(definedAs) } : {}) },
+  }) as const;
 
 const structuredCloneOf = (value: unknown) => JSON.parse(JSON.stringify(value)) as Record<string, never>;
 const mutable = <T extends { readonly publicNames: readonly string[] }>(definition: T) => ({
@@ -87,13 +95,7 @@ export const shrinkSteps = (
     },
   }));
 
-export const adjustmentStep = (zone: string, adjustment: Adjustment): PlannedStep => {
-  const { service, definition, definedAs } = adjustment;
-  return {
-    step: `services/${service}/definition`,
-    kind: 'service-definition',
-    name: `${zone}-${service}`,
-    summary: `changing how ${service} is reached`,
-    plan: { service, definition: mutable(definition), ...(definedAs ? { before: mutable(definedAs) } : {}) },
-  };
-};
+export const adjustmentStep = (zone: string, adjustment: Adjustment): PlannedStep => ({
+  ...definitionStep(`${zone}-${adjustment.service}`, adjustment),
+  summary: `changing how ${adjustment.service} is reached`,
+});
