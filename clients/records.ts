@@ -1,9 +1,8 @@
 /** Records of operations in the zone store: they outlive the histories that Temporal forgets. */
-import { GetObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 import type { StepView } from '../domain/explain.ts';
-import { parse } from '../domain/parse.ts';
 import type { AwsClients } from './aws.ts';
+import { listObjects, readDocument } from './zone-store.ts';
 
 export interface OperationRecord {
   /** Workflow id and the last eight characters of its first run's id. */
@@ -34,35 +33,23 @@ const PREFIX = 'operations/';
 
 /** The latest record of each operation, the latest operation first; of one workflow id where it is given. */
 export async function listRecords(
-  { s3 }: Pick<AwsClients, 's3'>,
+  aws: Pick<AwsClients, 's3'>,
   bucket: string,
   { workflowId, limit }: { readonly workflowId?: string; readonly limit: number },
 ): Promise<OperationRecord[]> {
-  const Prefix = workflowId === undefined ? PREFIX : `${PREFIX}${workflowId}.`;
+  const prefix = workflowId === undefined ? PREFIX : `${PREFIX}${workflowId}.`;
   const latest = new Map<string, { readonly key: string; readonly at: number }>();
-  for (let token: string | undefined; ;) {
-    const page = await s3.send(
-      new ListObjectsV2Command({ Bucket: bucket, Prefix, ContinuationToken: token }),
-    );
-    for (const { Key = '', LastModified } of page.Contents ?? []) {
-      const operation = Key.slice(0, Key.lastIndexOf('/'));
-      const at = LastModified?.getTime() ?? 0;
-      const known = latest.get(operation);
-      if (known === undefined || known.at < at) latest.set(operation, { key: Key, at });
-    }
-    token = page.NextContinuationToken;
-    if (token === undefined) break;
+  for (const { key, modifiedAt } of await listObjects(aws, bucket, prefix)) {
+    const operation = key.slice(0, key.lastIndexOf('/'));
+    const at = modifiedAt.getTime();
+    const known = latest.get(operation);
+    if (known === undefined || known.at < at) latest.set(operation, { key, at });
   }
   const newest = [...latest.values()].toSorted((a, b) => b.at - a.at).slice(0, limit);
-  const records = await Promise.all(newest.map(({ key }) => readRecord(s3, bucket, key)));
-  return records.filter((record) => workflowId === undefined || record.workflowId === workflowId);
-}
-
-async function readRecord(s3: AwsClients['s3'], bucket: string, key: string): Promise<OperationRecord> {
-  const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-  return parse(
-    recordSchema,
-    JSON.parse((await Body?.transformToString()) ?? ''),
-    `record "${bucket}/${key}"`,
+  const records = await Promise.all(
+    newest.map(({ key }) => readDocument(aws, { bucket, key }, recordSchema, 'record')),
   );
+  return records
+    .filter((record) => record !== undefined)
+    .filter((record) => workflowId === undefined || record.workflowId === workflowId);
 }

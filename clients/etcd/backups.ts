@@ -1,34 +1,17 @@
 /** Backups of a zone's etcd, as the zone store holds them. */
-import { GetObjectCommand, ListObjectsV2Command, NoSuchKey } from '@aws-sdk/client-s3';
 import { readBackups } from '../../domain/etcd/catalogue.ts';
 import type { Backup, BackupStore } from '../../domain/etcd/catalogue.ts';
 import type { AwsClients } from '../aws.ts';
 import { ClientError, EXIT } from '../errors.ts';
+import { listObjects, readText } from '../zone-store.ts';
 
 /** The latest first. */
 export const listBackups = (aws: Pick<AwsClients, 's3'>, bucket: string, zone: string): Promise<Backup[]> =>
   readBackups(storeOf(aws, bucket), zone, Date.now());
 
-const storeOf = ({ s3 }: Pick<AwsClients, 's3'>, Bucket: string): BackupStore => ({
-  list: async (Prefix) => {
-    const objects: { key: string; modifiedAt: Date }[] = [];
-    for (let token: string | undefined; ;) {
-      const page = await s3.send(new ListObjectsV2Command({ Bucket, Prefix, ContinuationToken: token }));
-      for (const { Key = '', LastModified = new Date(0) } of page.Contents ?? [])
-        objects.push({ key: Key, modifiedAt: LastModified });
-      token = page.NextContinuationToken;
-      if (token === undefined) return objects;
-    }
-  },
-  read: async (Key) => {
-    try {
-      const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }));
-      return await Body?.transformToString();
-    } catch (error) {
-      if (error instanceof NoSuchKey) return undefined;
-      throw error;
-    }
-  },
+const storeOf = (aws: Pick<AwsClients, 's3'>, bucket: string): BackupStore => ({
+  list: (prefix) => listObjects(aws, bucket, prefix),
+  read: (key) => readText(aws, bucket, key),
 });
 
 /** Stands for the newest backup that has a snapshot. */

@@ -1,6 +1,4 @@
 /** What a plan about services needs to know: read from the zone store, as the last operations left it. */
-import { GetObjectCommand, NoSuchKey } from '@aws-sdk/client-s3';
-import { parse } from '../../domain/parse.ts';
 import { groundOf, type ServicesGround } from '../../domain/services/ground.ts';
 import {
   servicesRecordKey,
@@ -13,6 +11,7 @@ import type { AwsClients } from '../aws.ts';
 import { withAws } from '../aws.ts';
 import type { ZonewrightContext } from '../contexts.ts';
 import { ClientError, EXIT } from '../errors.ts';
+import { readDocument } from '../zone-store.ts';
 import { listManifests } from '../zones/manifests.ts';
 
 /**
@@ -58,21 +57,12 @@ function pick(manifests: readonly ZoneManifest[], zone: string | undefined): Zon
   throw new ClientError(EXIT.usage, `Cannot find zone "${zone}"`, { expectation: known });
 }
 
-async function readRecord(
-  { s3 }: Pick<AwsClients, 's3'>,
+const readRecord = (
+  aws: Pick<AwsClients, 's3'>,
   bucket: string,
   zone: string,
-): Promise<ServicesRecord | undefined> {
-  const Key = servicesRecordKey(zone);
-  try {
-    const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key }));
-    const text = (await Body?.transformToString()) ?? '';
-    return parse(servicesRecordSchema, JSON.parse(text), `record "${bucket}/${Key}"`);
-  } catch (error) {
-    if (error instanceof NoSuchKey) return undefined;
-    throw error;
-  }
-}
+): Promise<ServicesRecord | undefined> =>
+  readDocument(aws, { bucket, key: servicesRecordKey(zone) }, servicesRecordSchema, 'record');
 
 /** @throws {ClientError} when there is no service of this name among `known` */
 export function mustKnow<T>(known: Readonly<Record<string, T>>, service: string, where: string): T {
