@@ -86,8 +86,11 @@ export const decideArgs = controlArgs.extend({ question: z.string(), choice: z.s
 /** Who it was, as people read it: `Alice Doe (slack:U123)`, `alice@example.com`. */
 export const personName = ({ actor, actorName }: Pick<Decision, 'actor' | 'actorName'>): string =>
   actorName === undefined ? actor : `${actorName} (${actor})`;
-export const pausedBy = ({ by, byName }: NonNullable<Explanation['paused']>): string =>
-  personName({ actor: by, ...(byName === undefined ? {} : { actorName: byName }) });
+export const whoPaused = ({ by, byName }: NonNullable<Explanation['paused']>) => ({
+  actor: by,
+  ...(byName === undefined ? {} : { actorName: byName }),
+});
+export const pausedBy = (paused: NonNullable<Explanation['paused']>): string => personName(whoPaused(paused));
 
 /** The explanation as Markdown, for the Temporal UI's details. */
 export function explanationText(explanation: Explanation): string {

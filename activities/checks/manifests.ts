@@ -19,7 +19,7 @@ import {
   type ZoneState,
 } from '../../domain/zone/manifest.ts';
 import type { Clients } from '../cloud/clients.ts';
-import { putObject, readObject, type ObjectName } from '../cloud/objects.ts';
+import { overSeen, putObject, readObject, type ObjectName } from '../cloud/objects.ts';
 import { asActivity } from '../failures.ts';
 
 /** Every change says who makes it: a manifest has one writer at a time. */
@@ -65,9 +65,8 @@ export const manifestChecks = ({ s3 }: Pick<Clients, 's3'>) => {
         const there = await read(input);
         if (there?.manifest.operation === input.operation) return;
         if (there && there.manifest.state !== 'destroyed') throw heldBy(input, there.manifest);
-        const condition = there ? { ifMatch: there.etag } : ({ ifNew: true } as const);
         const first = { ...input.first, operation: input.operation };
-        await putObject(s3, input, JSON.stringify(first), condition, { signal: signalOf() });
+        await putObject(s3, input, JSON.stringify(first), overSeen(there?.etag), { signal: signalOf() });
       },
     ),
 

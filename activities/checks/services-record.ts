@@ -11,7 +11,7 @@ import {
 import { manifestKey, zoneManifestSchema } from '../../domain/zone/manifest.ts';
 import { isAlreadyThere } from '../cloud/cloud-errors.ts';
 import type { Clients } from '../cloud/clients.ts';
-import { putObject, readObject } from '../cloud/objects.ts';
+import { overSeen, putObject, readObject } from '../cloud/objects.ts';
 import { asActivity } from '../failures.ts';
 
 export interface ServicesName {
@@ -66,10 +66,9 @@ export const servicesRecordChecks = ({ s3 }: Pick<Clients, 's3'>) => {
       const there = await readRecord(name);
       const current = currentRecord(manifest, there?.record);
       const next: ServicesRecord = { ...current, updatedAt: at, services: noted(current.services, services) };
-      const condition = there ? { ifMatch: there.etag } : ({ ifNew: true } as const);
       const key = { bucket: name.bucket, key: servicesRecordKey(name.zone) };
       try {
-        await putObject(s3, key, JSON.stringify(next), condition, {
+        await putObject(s3, key, JSON.stringify(next), overSeen(there?.etag), {
           signal: Context.current().cancellationSignal,
         });
       } catch (error) {

@@ -3,7 +3,14 @@ import { isDeepStrictEqual } from 'node:util';
 import { NotYet, ZonewrightError } from '../../domain/errors.ts';
 import { isAlreadyThere, isNotFound } from '../cloud/cloud-errors.ts';
 import type { Clients } from '../cloud/clients.ts';
-import { deleteVersion, putObject, readObject, versionsBelow, type ObjectName } from '../cloud/objects.ts';
+import {
+  deleteVersion,
+  overSeen,
+  putObject,
+  readObject,
+  versionsBelow,
+  type ObjectName,
+} from '../cloud/objects.ts';
 import { asActivity } from '../failures.ts';
 import type { CheckSettings } from './settings.ts';
 
@@ -97,9 +104,8 @@ async function putOnce(
   { content, ifVersion, ...name }: StorePut,
 ): Promise<{ versionId: string }> {
   const signal = Context.current().cancellationSignal;
-  const condition = ifVersion === undefined ? ({ ifNew: true } as const) : { ifMatch: ifVersion };
   try {
-    const { etag } = await putObject(s3, name, JSON.stringify(content), condition, { signal });
+    const { etag } = await putObject(s3, name, JSON.stringify(content), overSeen(ifVersion), { signal });
     return { versionId: etag };
   } catch (error) {
     // S3 answers 404 to a condition on an object that is gone.

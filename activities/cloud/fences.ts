@@ -3,7 +3,7 @@ import { ZonewrightError } from '../../domain/errors.ts';
 import { fenceKey, fenceSchema, isHigher, type Fence } from '../../domain/keeper/fence.ts';
 import { parse } from '../../domain/parse.ts';
 import { isAlreadyThere, isNotFound } from './cloud-errors.ts';
-import { putObject, readObject } from './objects.ts';
+import { overSeen, putObject, readObject } from './objects.ts';
 
 /** Reads the fence of a zone as it is now; never a remembered one. */
 export type ReadFence = (zone: string, signal: AbortSignal) => Promise<Fence | undefined>;
@@ -40,9 +40,8 @@ export async function raiseFence(
       );
     }
     if (there && !isHigher(fence, there)) return;
-    const condition = object ? { ifMatch: object.etag } : ({ ifNew: true } as const);
     try {
-      await putObject(s3, name, JSON.stringify(fence), condition, { signal });
+      await putObject(s3, name, JSON.stringify(fence), overSeen(object?.etag), { signal });
       return;
     } catch (error) {
       // Somebody else raised it in between: looked at again.

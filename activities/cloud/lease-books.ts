@@ -4,7 +4,7 @@ import { caughtUp, leaseBookSchema, leasesKey, newBook, type LeaseBook } from '.
 import { parse } from '../../domain/parse.ts';
 import { isAlreadyThere, isNotFound } from './cloud-errors.ts';
 import { fenceReader } from './fences.ts';
-import { putObject, readObject } from './objects.ts';
+import { overSeen, putObject, readObject } from './objects.ts';
 
 /** The book of a zone's leases as it is now; one that nothing is written in where there is none. */
 export async function readBook(
@@ -32,9 +32,8 @@ export async function writeBook(
   signal: AbortSignal,
 ): Promise<void> {
   const name = { bucket, key: leasesKey(book.zone) };
-  const condition = etag === undefined ? ({ ifNew: true } as const) : { ifMatch: etag };
   try {
-    await putObject(s3, name, JSON.stringify(book), condition, { signal });
+    await putObject(s3, name, JSON.stringify(book), overSeen(etag), { signal });
   } catch (error) {
     if (!isAlreadyThere(error) && !isNotFound(error)) throw error;
     throw new NotYet(`"${name.key}" was written by somebody else in between`, 100, {});

@@ -77,12 +77,18 @@ export async function readObject(
   };
 }
 
+/** S3 refuses to write over anything but what the caller saw: this ETag, or that there was nothing. */
+export const overSeen = (etag: string | undefined): Condition =>
+  etag === undefined ? { ifNew: true } : { ifMatch: etag };
+
+type Condition = { readonly ifNew: true } | { readonly ifMatch: string };
+
 /** Puts an object; with `ifNew` or `ifMatch` S3 refuses to write over what the caller has not seen. */
 export async function putObject(
   s3: S3Client,
   { bucket: Bucket, key: Key }: ObjectName,
   text: string,
-  condition: { readonly ifNew: true } | { readonly ifMatch: string } | undefined,
+  condition: Condition | undefined,
   { signal, tags = {}, contentType = 'application/json' }: PutOptions,
 ): Promise<{ etag: string; versionId: string }> {
   const command = new PutObjectCommand({

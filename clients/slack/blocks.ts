@@ -1,6 +1,13 @@
 /** The message of an operation: its state, what it waits for or asks, its steps, and what can be done. */
 
-import type { Explanation, OperationState, Progress, Question, Wait } from '../../domain/explain.ts';
+import {
+  whoPaused,
+  type Explanation,
+  type OperationState,
+  type Progress,
+  type Question,
+  type Wait,
+} from '../../domain/explain.ts';
 import { drawTree, PLAIN } from '../cli/progress-tree.ts';
 import { buttonsOf } from './buttons.ts';
 import { code, cut, date, escaped, inline, person } from './text.ts';
@@ -39,9 +46,7 @@ export function messageOf(view: View): { readonly text: string; readonly blocks:
   const says = [
     ...(waits.length === 0 && question === undefined && headline !== state ? [escaped(headline)] : []),
     ...waits.map(waitText),
-    ...(paused
-      ? [`paused by ${person(pausedPerson(paused))}, ${date(paused.since)}${why(paused.reason)}`]
-      : []),
+    ...(paused ? [`paused by ${person(whoPaused(paused))}, ${date(paused.since)}${why(paused.reason)}`] : []),
     ...(question ? [questionText(question)] : []),
   ];
   return {
@@ -55,11 +60,6 @@ export function messageOf(view: View): { readonly text: string; readonly blocks:
     ],
   };
 }
-
-const pausedPerson = ({ by, byName }: NonNullable<Explanation['paused']>) => ({
-  actor: by,
-  ...(byName === undefined ? {} : { actorName: byName }),
-});
 
 const why = (reason: string): string => (reason === '' ? '' : `: ${escaped(reason)}`);
 

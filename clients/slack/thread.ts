@@ -1,5 +1,5 @@
 /** What of an operation is worth a line in its thread: who decided what, what failed, how it ended. */
-import type { Explanation, Progress } from '../../domain/explain.ts';
+import { whoPaused, type Explanation, type Progress } from '../../domain/explain.ts';
 import { code, date, escaped, inline, person } from './text.ts';
 
 export interface ThreadLine {
@@ -67,7 +67,7 @@ const pauses = ({ paused }: Explanation): ThreadLine[] =>
         {
           key: `paused:${paused.since}`,
           at: paused.since,
-          text: `:double_vertical_bar: paused by ${person({ actor: paused.by, ...(paused.byName === undefined ? {} : { actorName: paused.byName }) })}${paused.reason === '' ? '' : `: ${escaped(paused.reason)}`}`,
+          text: `:double_vertical_bar: paused by ${person(whoPaused(paused))}${paused.reason === '' ? '' : `: ${escaped(paused.reason)}`}`,
         },
       ];
 
