@@ -13,19 +13,20 @@ import { runRouter } from './router/router.ts';
 const config = readMachineConfig();
 const instanceId = variable('ZW_INSTANCE_ID');
 const sockets = '/run/zonewright-haproxy';
-const signal = untilStopped();
 
-await Promise.all([
-  runProjector({
-    signal,
-    open: () => openDiscovery(discoveryAccess(config, 'discovery-projector'), PROBLEMS_KEY),
-  }),
-  runRouter({
-    signal,
-    instanceId,
-    open: () => openDiscovery(discoveryAccess(config, 'discovery-router'), routerKey(instanceId)),
-    file: '/var/lib/zonewright-router/haproxy.cfg',
-    haproxy: new HaproxyProcess('/usr/sbin/haproxy', `${sockets}/master.sock`),
-    settings: { statsSocket: `${sockets}/stats.sock` },
-  }),
-]);
+await untilStopped((signal) =>
+  Promise.all([
+    runProjector({
+      signal,
+      open: () => openDiscovery(discoveryAccess(config, 'discovery-projector'), PROBLEMS_KEY),
+    }),
+    runRouter({
+      signal,
+      instanceId,
+      open: () => openDiscovery(discoveryAccess(config, 'discovery-router'), routerKey(instanceId)),
+      file: '/var/lib/zonewright-router/haproxy.cfg',
+      haproxy: new HaproxyProcess('/usr/sbin/haproxy', `${sockets}/master.sock`),
+      settings: { statsSocket: `${sockets}/stats.sock` },
+    }),
+  ]),
+);

@@ -10,14 +10,16 @@ import { runPresence } from './presence/presence.ts';
 const config = readMachineConfig();
 const node = variable('ZW_NODE_NAME');
 
-await runPresence({
-  node,
-  signal: untilStopped(),
-  bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
-  api: new KubernetesApi('/etc/kubernetes/kubelet.kubeconfig'),
-  open: () => openDiscovery(discoveryAccess(config, 'discovery-node'), agentKey(node)),
-  isMachineStopping: () =>
-    new Promise((resolve) => {
-      execFile('systemctl', ['is-system-running'], (_error, state) => resolve(state.trim() === 'stopping'));
-    }),
-});
+await untilStopped((signal) =>
+  runPresence({
+    node,
+    signal,
+    bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    api: new KubernetesApi('/etc/kubernetes/kubelet.kubeconfig'),
+    open: () => openDiscovery(discoveryAccess(config, 'discovery-node'), agentKey(node)),
+    isMachineStopping: () =>
+      new Promise((resolve) => {
+        execFile('systemctl', ['is-system-running'], (_error, state) => resolve(state.trim() === 'stopping'));
+      }),
+  }),
+);

@@ -23,9 +23,11 @@ export const discoveryAccess = ({ cluster, domain }: MachineConfig, pair: string
   keyFile: `/etc/zonewright/pki/${pair}.key`,
 });
 
-/** Aborted when systemd stops the unit. */
-export function untilStopped(): AbortSignal {
+/** Runs an agent until systemd stops its unit, and ends the process. */
+export async function untilStopped(run: (signal: AbortSignal) => Promise<unknown>): Promise<never> {
   const stopping = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stopping.abort());
-  return stopping.signal;
+  await run(stopping.signal);
+  // A dial to a member whose machine is gone would hold the process, and a machine that stops, for two minutes.
+  process.exit();
 }

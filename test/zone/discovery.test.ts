@@ -181,6 +181,20 @@ suite('presence on real machines', { timeout: 240_000 }, () => {
     }
   });
 
+  test('agents that are told to stop do so, though a director slot is dialled that nobody has', async () => {
+    const agents = [
+      ['worker-0', 'zonewright-presence'],
+      ['border-0', 'zonewright-border-agent'],
+    ] as const;
+    for (const [machine, unit] of agents) {
+      const systemctl = (...args: string[]) => inside(machines.get(machine)!, 'systemctl', ...args);
+      await systemctl('stop', unit);
+      assert.equal((await systemctl('show', '-p', 'Result', '--value', unit)).trim(), 'success', unit);
+      await systemctl('start', unit);
+    }
+    await eventually(async () => String(await numbers()) === String(numbered), 'all are routed');
+  });
+
   test('agents and etcd may die: what is announced stays, and what comes after is announced', async () => {
     const load = startLoad({ url: url(), rate: 50, keepAlive: false });
     const kill = (machine: string, unit: string) =>

@@ -20,16 +20,13 @@ interface Restored {
   };
 }
 
-/** Two minutes on a real zone: at the gate only. */
-const skip = process.env['ZONEWRIGHT_GATE'] === '1' ? false : 'at the gate only';
-
 const SERVICES = join(root, 'examples/services.yml');
 const folder = mkdtempSync(join(tmpdir(), 'zonewright-restore-'));
 const nothing = join(folder, 'nothing.yml');
 writeFileSync(nothing, '{}\n');
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-suite('a zone brought back', { skip }, () => {
+suite('a zone brought back', () => {
   test('what was there at the backup is there again, what came later is not; another restore takes it back', async (t) => {
     const zone = await sharedZone();
     const [border, director] = [zone.get('border-0'), zone.get('director-0')];
