@@ -1,4 +1,8 @@
-import { DescribeInstancesCommand, GetConsoleOutputCommand } from '@aws-sdk/client-ec2';
+import {
+  DescribeInstancesCommand,
+  GetConsoleOutputCommand,
+  RebootInstancesCommand,
+} from '@aws-sdk/client-ec2';
 import { Context } from '@temporalio/activity';
 import { NotYet, ZonewrightError } from '../../domain/errors.ts';
 import { cloudErrorCode, orAbsent } from '../cloud/cloud-errors.ts';
@@ -45,6 +49,15 @@ export const instanceChecks = (
     const answer = await orAbsent(clients.ec2.send(command, { abortSignal }));
     return { state: answer?.Reservations?.[0]?.Instances?.[0]?.State?.Name ?? 'terminated' };
   }),
+
+  /** Boots a machine again. A repeat boots it once more, which nobody may mind who asks for it. */
+  'instance.reboot': asActivity(
+    'reboot instance',
+    async ({ instanceId }: { readonly instanceId: string }) => {
+      const abortSignal = Context.current().cancellationSignal;
+      await clients.ec2.send(new RebootInstancesCommand({ InstanceIds: [instanceId] }), { abortSignal });
+    },
+  ),
 
   /** Keeps what an instance printed, since EC2 forgets it soon after the instance is gone. */
   'instance.console': asActivity(

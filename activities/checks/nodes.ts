@@ -23,6 +23,7 @@ import {
   withdrawnBy,
   type NodePlan,
 } from '../cloud/nodes.ts';
+import type { NoInput } from './account.ts';
 import { asActivity } from '../failures.ts';
 import { withdrawAllowed } from '../withdraw-allowed.ts';
 
@@ -73,6 +74,12 @@ export const nodeChecks = (access: KubernetesAccess) => {
         cordoned: node?.spec?.unschedulable === true,
         ...loadOf(pods.map(podView), budgets),
       };
+    }),
+
+    /** Names of all nodes that the API server knows. */
+    'nodes.list': asActivity('list nodes', async (_input: NoInput): Promise<readonly string[]> => {
+      const { items } = await connectKubernetes(access, signalOf()).core.listNode();
+      return items.map(({ metadata }) => metadata?.name ?? '');
     }),
 
     /**

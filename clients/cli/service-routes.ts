@@ -25,7 +25,7 @@ export const printRoutes = (output: Output, name: string | undefined): Promise<E
 export function routesText(domain: string, { services, routers, frozen, problems }: DiscoveryState): string {
   const rows = Object.entries(services).map(([service, { scheme, hostPort, names, hosts }]) => [
     service,
-    scheme === 'http' ? names.join(', ') : `TCP port ${hostPort}`,
+    scheme === 'http' ? [service, ...names].join(', ') : `TCP port ${hostPort}`,
     Object.entries(hosts)
       .map(([number, address]) => `@${number} ${address}`)
       .join(', ') || 'nobody',

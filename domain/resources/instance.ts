@@ -37,6 +37,7 @@ export const instance = resource({
     'ec2:ModifyInstanceAttribute',
     'ec2:TerminateInstances',
     'ec2:GetConsoleOutput',
+    'ec2:RebootInstances',
     'iam:PassRole',
     'ec2:CreateTags',
   ],

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, suite, test } from 'node:test';
 import { startLoad } from '../../sandbox/load/load.ts';
-import { good, json, root } from '../system/person.ts';
+import { good, json, root, until } from '../system/person.ts';
 import { isReady, kubectl, machinesOf, nodes } from '../system/machines.ts';
 import { DOMAIN, sharedZone, ZONE } from './shared-zone.ts';
 
@@ -66,5 +66,43 @@ suite('a zone brought back', () => {
     const answer = await fetch(`http://${border.publicIp}/web`);
     assert.equal(answer.status, 404);
     await kubectl(border, 'delete', 'configmap', 'canary-before', 'canary-after');
+  });
+
+  test('workers that left since the backup are forgotten, those that joined since join again', async () => {
+    const border = (await sharedZone()).get('border-0');
+    assert.ok(border);
+    const restore = (backup: string) => json<Restored>('etcd', 'restore', ZONE, backup, '--yes');
+    const running = async () =>
+      (await kubectl(border, 'get', 'pods', '-l', 'zonewright.dev/service=web', '-o', 'wide', '--no-headers'))
+        .split('\n')
+        .filter((line) => /\bRunning\b/.test(line));
+    await good('service', 'apply', SERVICES, '--zone', ZONE, '--yes', '--soak', '1s');
+    const { result: taken } = await json<{ result: { backup: string } }>('etcd', 'backup', ZONE);
+    await good('node', 'join', ZONE, '--yes');
+    await good('node', 'remove', ZONE, 'worker-0', '--yes');
+    const there = await machinesOf(ZONE);
+    const workers = ['worker-1', 'worker-2'].map((name) => `${there.get(name)?.id}.worker.zone.local`);
+    const { result } = await restore(taken.backup);
+    const seen = await nodes(border);
+    assert.deepEqual(seen.map(({ metadata }) => metadata.name).toSorted(), workers.toSorted());
+    assert.ok(seen.every(isReady));
+    await until(
+      'five instances to run, none of them on a machine that is gone',
+      120,
+      async () => (await running()).length === 5,
+    );
+    assert.ok((await running()).every((line) => workers.some((worker) => line.includes(worker))));
+    // A joined worker takes work again: it was admitted anew.
+    await good('node', 'remove', ZONE, 'worker-1', '--yes');
+    assert.ok((await running()).every((line) => line.includes(workers[1] ?? '')));
+    // As the next test expects the zone.
+    assert.ok(result.safety);
+    await good('service', 'apply', nothing, '--zone', ZONE, '--prune', '--yes');
+    await good('node', 'join', ZONE, '--yes');
+    await good('node', 'join', ZONE, '--yes');
+    await good('node', 'remove', ZONE, 'worker-2', '--yes');
+    await good('etcd', 'backup', ZONE);
+    await restore('latest');
+    assert.ok((await machinesOf(ZONE)).has('director-0'));
   });
 });
