@@ -12,7 +12,7 @@ const LONG: Readonly<Record<string, number>> = {
   'test/zone/directors.test.ts': 5,
   'test/zone/disturbed.test.ts': 6,
   'test/zone/etcd-backup.test.ts': 1,
-  'test/zone/etcd-restore.test.ts': 6,
+  'test/zone/etcd-restore.test.ts': 7,
   'test/zone/nodes.test.ts': 2,
   'test/zone/service-roll.test.ts': 3,
 };
