@@ -43,10 +43,9 @@ export async function removeNode(
   name: string,
   options: RemoveOptions,
 ): Promise<ExitCode> {
-  const { plan, state } = await planned(zone, name, options);
+  const found = await planned(zone, name, options);
   return withTemporal(async (session) => {
-    const load = plan.node === undefined ? undefined : await lookAtNode(session.client, plan);
-    const text = planText(plan, state, load);
+    const { plan, state, load, text } = await described(session, found);
     if (options.plan === true) {
       output.result({ ...plan, state: state.state, load: load ?? null }, text);
       return EXIT.done;
@@ -85,6 +84,15 @@ async function planned(
   );
   if (state === undefined) throw new Error(`Cannot look at ${machine}`);
   return { plan, state };
+}
+
+/** The same with what the node carries, asked from inside the zone. */
+async function described(
+  { client }: Session,
+  { plan, state }: { readonly plan: RemovePlan; readonly state: MachineState },
+) {
+  const load = plan.node === undefined ? undefined : await lookAtNode(client, plan);
+  return { plan, state, load, text: planText(plan, state, load) };
 }
 
 /** Budgets that will block come first. */
@@ -136,14 +144,14 @@ function removeRequest(
 
 /** Plans a removal, budgets that will block first. @throws {ClientError} where the operation would be refused */
 export async function prepareRemove(
-  { client, context }: Session,
+  session: Session,
   zone: string,
   name: string,
   options: Pick<RemoveOptions, 'force' | 'last'>,
 ): Promise<OperationRequest> {
-  const { plan, state } = await planned(zone, name, { ...options, reason: '' });
-  const load = plan.node === undefined ? undefined : await lookAtNode(client, plan);
-  return removeRequest(plan, context.store.bucket, planText(plan, state, load));
+  const found = await planned(zone, name, { ...options, reason: '' });
+  const { plan, text } = await described(session, found);
+  return removeRequest(plan, session.context.store.bucket, text);
 }
 
 async function start(

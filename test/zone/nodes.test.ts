@@ -6,6 +6,7 @@ import { EC2Client, TerminateInstancesCommand } from '@aws-sdk/client-ec2';
 import assert from 'node:assert/strict';
 import { before, suite, test, type TestContext } from 'node:test';
 import { loadContext } from '../../clients/contexts.ts';
+import { connectTemporal } from '../../clients/temporal.ts';
 import { inside, isReady, kubectl, machinesOf, nodes, powerCut, type Machine } from '../system/machines.ts';
 import { front, good, inventory, json, run, until } from '../system/person.ts';
 import { sharedZone, ZONE } from './shared-zone.ts';
@@ -38,6 +39,9 @@ suite('workers', { timeout: 600_000 }, () => {
   /** What AWS holds, without the records of what was done. */
   const parts = async (): Promise<string[]> =>
     (await inventory()).filter((item) => !/ (\S+\/)?(operations|keepers?)\//.test(item)).toSorted();
+  /** Without what machines said about themselves, which goes with the zone. */
+  const withoutTold = (items: readonly string[]) =>
+    items.filter((item) => !/s3-prefix \S+\/machines/.test(item));
   const nodeNames = async () => (await nodes(border)).map(({ metadata }) => metadata.name).toSorted();
   const worker = async (): Promise<Machine> => {
     const machine = (await machinesOf(ZONE)).get(WORKER);
@@ -143,6 +147,30 @@ suite('workers', { timeout: 600_000 }, () => {
     assert.match(again.stderr, /Cannot find node/);
   });
 
+  test('a join that was terminated: its machine, which came to be after that, goes by "node remove"', async () => {
+    const name = `*${WORKER}*`;
+    const launch = {
+      service: 'ec2',
+      action: 'RunInstances',
+      params: { 'TagSpecification.1.Tag.1.Value': name },
+    };
+    await front().fault([{ match: { ...launch, times: 1 }, effect: { kind: 'delay-effect', ms: 1_500 } }]);
+    try {
+      await good('node', 'join', ZONE, '--yes', '--detach');
+      await until('the launch', 60, () => front().struck('RunInstances'));
+      await terminateOperation(JOIN);
+      const { stdout } = await good('node', 'remove', ZONE, WORKER, '--plan');
+      assert.match(stdout, /begun, no instance is known/);
+      await good('node', 'remove', ZONE, WORKER, '--yes');
+    } finally {
+      await front().clearFaults();
+    }
+    assert.equal((await machinesOf(ZONE)).has(WORKER), false);
+    const late = (await front().calls()).filter(({ fault }) => fault === 'delay-effect').at(-1);
+    assert.equal(late?.action, 'RunInstances');
+    assert.deepEqual(withoutTold(await parts()), withoutTold(found));
+  });
+
   test(
     'a join that is aborted half way leaves nothing but what its machine said',
     { skip: !GATE },
@@ -158,11 +186,7 @@ suite('workers', { timeout: 600_000 }, () => {
       const ended = await run('op', 'show', JOIN, '--follow', '--json');
       assert.match(ended.stdout, /Aborted; everything was undone/);
       assert.deepEqual(await nodeNames(), before_);
-      const told = /s3-prefix \S+\/machines/;
-      assert.deepEqual(
-        (await parts()).filter((item) => !told.test(item)),
-        found.filter((item) => !told.test(item)),
-      );
+      assert.deepEqual(withoutTold(await parts()), withoutTold(found));
     },
   );
 
@@ -204,6 +228,16 @@ suite('workers', { timeout: 600_000 }, () => {
   const nodeOf = async ({ id }: Machine) =>
     JSON.parse(await kubectl(border, 'get', 'node', `${id}.worker.zone.local`, '-o', 'json')) as NodeObject;
 });
+
+/** As a person does in the Temporal UI: nothing of it runs any more. */
+async function terminateOperation(id: string): Promise<void> {
+  const client = await connectTemporal(loadContext('sandbox'));
+  try {
+    await client.workflow.getHandle(id).terminate('by the test');
+  } finally {
+    await client.connection.close();
+  }
+}
 
 async function terminate(id: string): Promise<void> {
   const ec2 = new EC2Client(loadContext('sandbox').aws);
