@@ -89,7 +89,8 @@ suite('operations on a zone, disturbed', () => {
     },
     'aborted, then run': async (row, reference, say) => {
       const events = reference.map(
-        ({ ended: [one] }) => drawPoints(`abort ${one?.type}`, 1, 4, (one?.events ?? 8) / 2)[0] ?? 4,
+        ({ ended: [one] }, n) =>
+          drawPoints(`abort ${one?.type}`, 1, 4, row.steps[n]?.abortBy ?? (one?.events ?? 8) / 2)[0] ?? 4,
       );
       const all = await runAborted(lab, ZONE, row, events, 'twice');
       for (const { type, event, outcome } of all) say(`${type}: ${outcome}, after event ${event}`);

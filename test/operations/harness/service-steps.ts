@@ -38,8 +38,10 @@ export const applyService: ZoneStep = {
     apply(lab, zone, [run, 'apply'], (others) => ({ ...others, [SERVICE]: serviceOf('v1') })),
 };
 
+/** It goes forward only, once routers are told to forget the service. */
 export const removeService: ZoneStep = {
   type: 'ApplyServices',
+  abortBy: 14,
   prepare: (lab, zone, run) => apply(lab, zone, [run, 'prune'], (there) => omitted(there, SERVICE)),
 };
 

@@ -9,6 +9,8 @@ import type { Start } from './run.ts';
 export type StartOnZone = Omit<Start, 'type'>;
 
 export interface ZoneStep {
+  /** The last event after which it can be aborted in any case; half of all without it. */
+  readonly abortBy?: number;
   readonly type: OperationType;
   /** @param run unlike that of every other run */
   readonly prepare: (lab: Laboratory, zone: string, run: string) => Promise<StartOnZone>;
