@@ -1,6 +1,7 @@
 import { Etcd3 } from 'etcd3';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NotYet, ZonewrightError } from '../../domain/errors.ts';
 import type { EtcdCluster } from '../../domain/etcd/clusters.ts';
 
@@ -38,6 +39,8 @@ const DEADLINE_MS = 10_000;
 /** For what may be dead: machines of one VPC answer in milliseconds. */
 const DIAL_MS = 1_000;
 const STATUS_MS = 3_000;
+/** Members of one cluster answer within milliseconds of one another. */
+const GRACE_MS = 100;
 
 /** A client of exactly these endpoints; the caller closes it. Reads the certificate files anew, so renewal needs no restart. */
 export function connectEtcd(
@@ -84,15 +87,14 @@ export async function dialMembers(
 }
 
 /**
- * A client of the voters that answer and know a leader; the caller closes it. Costs a second where somebody is dead.
+ * A client of the voters that answer and know a leader; the caller closes it. Who answers much later than the first is
+ * left out: most zones have slots for directors that nobody has, and dialling those takes a second.
  *
  * @param without id of a member that is on its way out: it may stop answering at any moment
  * @throws {NotYet} when there is none
  */
 export async function openEtcd(access: EtcdAccess, without?: string): Promise<Etcd3> {
-  const voters = (await dialMembers(access)).filter(
-    ({ id, isLearner, leader }) => !isLearner && leader && id !== without,
-  );
+  const voters = await votersThatAnswer(access, without);
   if (voters.length > 0)
     return connectEtcd(
       access,
@@ -102,6 +104,23 @@ export async function openEtcd(access: EtcdAccess, without?: string): Promise<Et
     `waiting for etcd at ${access.endpoints.join(', ')}: no member answers with a leader`,
     1_000,
   );
+}
+
+async function votersThatAnswer(
+  access: EtcdAccess,
+  without: string | undefined,
+): Promise<readonly MemberStatus[]> {
+  const voters: MemberStatus[] = [];
+  const first = Promise.withResolvers<void>();
+  const dials = access.endpoints.map(async (endpoint) => {
+    const status = await dialMember(access, endpoint);
+    if (!status || status.isLearner || !status.leader || status.id === without) return;
+    voters.push(status);
+    first.resolve();
+  });
+  const grace = first.promise.then(() => sleep(GRACE_MS));
+  await Promise.race([Promise.all(dials), grace]);
+  return [...voters];
 }
 
 /**
