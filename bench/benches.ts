@@ -1,4 +1,4 @@
-/** The benches. Adding one is a file and a row here. */
+/** The benches, as a person meets things. Adding one is a file and a row here. */
 import { backup } from './benches/backup.ts';
 import { boot } from './benches/boot.ts';
 import { operations } from './benches/operations.ts';
@@ -22,4 +22,4 @@ export interface Bench {
   readonly run: (options: BenchOptions) => Promise<readonly Measurement[]>;
 }
 
-export const BENCHES: readonly Bench[] = [start, sandbox, boot, operations, roll, pack, backup, temporal];
+export const BENCHES: readonly Bench[] = [start, sandbox, boot, operations, roll, backup, pack, temporal];

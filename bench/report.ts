@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BENCHES } from './benches.ts';
 import { spread, type BenchResult, type Measurement, type Unit } from './measurement.ts';
 import { newest, resultsFile } from './results.ts';
 
@@ -20,13 +21,10 @@ profile after 15 s (once in a bake, once in a zone); a NAT gateway takes 2 s, an
 apart by the time that a late request may still need (request time-out and consistency window: 10 s in the sandbox).
 `;
 
-/** The order of the document: as a person meets things. */
-const ORDER = ['start', 'sandbox', 'boot', 'operations', 'pack', 'temporal'];
-
-/** @returns path of the document */
+/** @returns path of the document, in which the benches stand as in their table */
 export function writeReport(file = resultsFile()): string {
   const results = newest(file);
-  const known = ORDER.flatMap((name) => results.get(name) ?? []);
+  const known = BENCHES.flatMap(({ name }) => results.get(name) ?? []);
   writeFileSync(DOCUMENT, [HEAD, ...known.map((result) => markdownOf(result))].join('\n'));
   execFileSync(join(ROOT, 'node_modules/.bin/prettier'), ['--write', '--log-level', 'warn', DOCUMENT]);
   return 'docs/benchmarks.md';
