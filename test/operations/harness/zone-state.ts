@@ -1,7 +1,8 @@
 /** What is inside a zone, in words that do not differ between two runs: what AWS cannot see of an operation's end. */
-import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { withAws } from '../../../clients/aws.ts';
+import { listObjects, readDocument } from '../../../clients/zone-store.ts';
 import { readManifest } from '../../../clients/zones/manifests.ts';
+import { servicesRecordKey, servicesRecordSchema } from '../../../domain/services/record.ts';
 import { inside, kubectl, machinesOf, type Machine } from '../../system/machines.ts';
 import { withoutDrawn, type EndState } from './end-state.ts';
 import { discoveryKeys, ETCDCTL } from './discovery-keys.ts';
@@ -31,12 +32,12 @@ const COUNTS: Readonly<Record<string, (object: KubernetesObject) => Fields>> = {
     taints: spec['taints'] ?? [],
     podCidr: spec['podCIDR'],
   }),
-  Pod: (pod) => ({ ready: condition(pod, 'Ready'), serving: condition(pod, 'zonewright.dev/serving') }),
-  StatefulSet: ({ spec = {}, status = {} }) => ({
-    ordinals: spec['ordinals'],
-    replicas: spec['replicas'],
-    ready: status['readyReplicas'] ?? 0,
+  // Whether it is ready as a whole, and how many are, Kubernetes says a moment after an operation needs to know.
+  Pod: (pod) => ({
+    up: condition(pod, 'ContainersReady'),
+    serving: condition(pod, 'zonewright.dev/serving'),
   }),
+  StatefulSet: ({ spec = {} }) => ({ ordinals: spec['ordinals'], replicas: spec['replicas'] }),
   PodDisruptionBudget: ({ spec = {} }) => ({ minAvailable: spec['minAvailable'] }),
   Service: ({ spec = {} }) => ({ ports: spec['ports'] }),
 };
@@ -96,8 +97,8 @@ const condition = ({ status }: Pick<KubernetesObject, 'status'>, wanted: string)
 const sorted = (fields: Fields): Fields =>
   Object.fromEntries(
     Object.entries(fields)
-      // The hash of a pod's template holds what it was made from.
-      .filter(([key]) => !key.endsWith('-hash'))
+      // The hash of a pod's template holds what it was made from; where a pod runs the scheduler decides anew.
+      .filter(([key]) => !key.endsWith('-hash') && !key.startsWith('topology.kubernetes.io/'))
       .toSorted(([a], [b]) => a.localeCompare(b)),
   );
 
@@ -125,10 +126,17 @@ async function parts({ context }: Laboratory, zone: string): Promise<string[]> {
 /** Which activity's attempt streamed a snapshot. */
 const ATTEMPT = /\/\d+-\d+\/(?=snapshot)/;
 
-async function keys({ context }: Laboratory, zone: string): Promise<string[]> {
-  const { bucket: Bucket } = context.store;
-  const { Contents = [] } = await withAws(context, ({ s3 }) =>
-    s3.send(new ListObjectsV2Command({ Bucket, Prefix: `zones/${zone}/` })),
-  );
-  return Contents.map(({ Key = '' }) => `store: ${Key.replace(ATTEMPT, '/<attempt>/')}`);
-}
+/** Documents of the zone; the record of its services by what it names, since an empty one stays. */
+const keys = ({ context }: Laboratory, zone: string): Promise<string[]> =>
+  withAws(context, async (aws) => {
+    const { bucket } = context.store;
+    const record = { bucket, key: servicesRecordKey(zone) };
+    const objects = await listObjects(aws, bucket, `zones/${zone}/`);
+    const recorded = await readDocument(aws, record, servicesRecordSchema, 'record');
+    return [
+      ...objects
+        .filter(({ key }) => key !== record.key)
+        .map(({ key }) => `store: ${key.replace(ATTEMPT, '/<attempt>/')}`),
+      ...Object.keys(recorded?.services ?? {}).map((service) => `recorded: ${service}`),
+    ];
+  });
