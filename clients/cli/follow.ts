@@ -40,14 +40,21 @@ export async function follow<R>(
   process.once('SIGINT', interrupt);
   const timer = options.wait === undefined ? undefined : setTimeout(interrupt, options.wait);
   const screen = openScreen(options.plain);
+  const watching = watch(client, operation, screen, stop.signal);
+  // A call that is under way when the connection closes would be tried again on a channel that is no more.
+  const stopWatching = async (): Promise<void> => {
+    stop.abort();
+    await watching.catch(() => undefined);
+  };
   try {
     const ended = outcomeOf<R>(client, handle, stop.signal);
-    await Promise.race([ended, watch(client, operation, screen, stop.signal)]);
+    await Promise.race([ended, watching]);
     const outcome = await ended;
+    await stopWatching();
     if (outcome.state !== 'running') await draw(client, operation, screen);
     return outcome;
   } finally {
-    stop.abort();
+    await stopWatching();
     clearTimeout(timer);
     process.off('SIGINT', interrupt);
     screen.end();
@@ -56,7 +63,7 @@ export async function follow<R>(
 
 async function watch(client: Client, id: string, screen: Screen, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await draw(client, id, screen, signal);
+    await client.withAbortSignal(signal, () => draw(client, id, screen, signal));
     await pause(POLL_MS, signal);
   }
 }
