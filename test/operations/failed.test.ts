@@ -15,6 +15,7 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FaultInput } from '../../sandbox/aws/faults.ts';
+import { MAY_STAY } from './harness/end-state.ts';
 import { drawPoints, seed } from './harness/kills.ts';
 import { closeLaboratory, openLaboratory, type Laboratory } from './harness/laboratory.ts';
 import { failingBake, smallBake, zoneImage } from './harness/recipes.ts';
@@ -106,9 +107,6 @@ const CASES: Readonly<Record<string, Case>> = {
   'a zone whose border is refused': refused('RunInstances', () => 'border-0', createZone),
   [`a zone that is aborted after event ${inGround}`]: aborted(inGround, createOtherZone),
 };
-
-/** What runs leave: records, logs, manifests of zones that are gone, and what all zones of the account share. */
-const MAY_STAY = /"kind":"(s3-prefix|delegation-set)"/;
 
 suite('operations that fail leave nothing', () => {
   let lab: Laboratory;

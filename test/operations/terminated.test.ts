@@ -6,6 +6,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { MAY_STAY } from './harness/end-state.ts';
 import { drawPoints, seed } from './harness/kills.ts';
 import { closeLaboratory, openLaboratory, type Laboratory } from './harness/laboratory.ts';
 import { zoneImage } from './harness/recipes.ts';
@@ -17,8 +18,6 @@ import { createOtherZone, createZone, destruction } from './harness/scenarios.ts
 /** Longer than it takes to terminate the operation, shorter than a request may take. */
 const LATE_MS = 1_500;
 const [inGround = 0] = drawPoints('termination of a zone', 1, 40, 330);
-/** What runs leave: records, logs, manifests of zones that are gone, and what all zones of the account share. */
-const MAY_STAY = /"kind":"(s3-prefix|delegation-set)"/;
 
 suite('zones whose creation was terminated', () => {
   let lab: Laboratory;

@@ -309,7 +309,7 @@ describe('a zone, from the first command to the last', { timeout: 900_000 }, () 
       [],
     );
     const expected =
-      /^(delegation-set |s3-prefix [\w-]+\/(operations\/|zones\/zone03 \(\d+\)|bakes\/|recipes ))/;
+      /^(delegation-set |s3-prefix [\w-]+\/(operations\/|zones\/zone03 \(4\)|bakes\/|recipes ))/;
     assert.deepEqual(
       without(now, empty).filter((item) => !expected.test(item)),
       [],

@@ -1,16 +1,13 @@
 /** Aborts the operations of a row, each at a moment of its own: nothing of it stays, everything is as it was before. */
 import type { WorkflowHandle } from '@temporalio/client';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { differences } from './end-state.ts';
+import { differences, MAY_STAY } from './end-state.ts';
 import type { Laboratory } from './laboratory.ts';
 import { runPhase, type Ended } from './run.ts';
 import { nextRun, withWorker } from './scenario.ts';
 import type { Variant } from './variants.ts';
 import type { ZoneRow } from './zone-rows.ts';
 import { zoneState } from './zone-state.ts';
-
-/** What every run leaves: its record, what machines wrote into the store; and what all zones of the account share. */
-const MAY_STAY = /"kind":"(s3-prefix|delegation-set)"/;
 
 export interface Aborted {
   readonly type: string;

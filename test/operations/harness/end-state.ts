@@ -4,6 +4,9 @@ import type { InventoryItem } from '../../../sandbox/aws/inventory.ts';
 /** One line for each thing, sorted; two equal lines are two things. */
 export type EndState = readonly string[];
 
+/** What runs leave: records, logs, manifests of zones that are gone, and what all zones of the account share. */
+export const MAY_STAY = /"kind":"(s3-prefix|delegation-set)"/;
+
 /** Ids as AWS makes them, hashes, addresses: all that is drawn anew by each run. */
 const DRAWN: readonly (readonly [RegExp, string])[] = [
   [/\b[a-z]+-[0-9a-f]{17}\b/g, '<id>'],

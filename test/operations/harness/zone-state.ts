@@ -1,4 +1,5 @@
 /** What is inside a zone, in words that do not differ between two runs: what AWS cannot see of an operation's end. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { withAws } from '../../../clients/aws.ts';
 import { listObjects, readDocument } from '../../../clients/zone-store.ts';
 import { readManifest } from '../../../clients/zones/manifests.ts';
@@ -32,12 +33,12 @@ const COUNTS: Readonly<Record<string, (object: KubernetesObject) => Fields>> = {
     taints: spec['taints'] ?? [],
     podCidr: spec['podCIDR'],
   }),
-  // Whether it is ready as a whole, and how many are, Kubernetes says a moment after an operation needs to know.
-  Pod: (pod) => ({
-    up: condition(pod, 'ContainersReady'),
-    serving: condition(pod, 'zonewright.dev/serving'),
+  Pod: (pod) => ({ ready: condition(pod, 'Ready'), serving: condition(pod, 'zonewright.dev/serving') }),
+  StatefulSet: ({ spec = {}, status = {} }) => ({
+    ordinals: spec['ordinals'],
+    replicas: spec['replicas'],
+    ready: status['readyReplicas'] ?? 0,
   }),
-  StatefulSet: ({ spec = {} }) => ({ ordinals: spec['ordinals'], replicas: spec['replicas'] }),
   PodDisruptionBudget: ({ spec = {} }) => ({ minAvailable: spec['minAvailable'] }),
   Service: ({ spec = {} }) => ({ ports: spec['ports'] }),
 };
@@ -73,11 +74,16 @@ export async function zoneState(
     .toSorted();
 }
 
+/** Kubernetes has said by then what it makes of pods that serve. */
+const SETTLED_MS = 30_000;
+
 async function objects(border: Machine): Promise<string[]> {
   const kinds = Object.keys(COUNTS).join(',').toLowerCase();
-  const { items } = JSON.parse(await kubectl(border, 'get', kinds, '-o', 'json')) as {
-    items: KubernetesObject[];
-  };
+  const read = async (): Promise<readonly KubernetesObject[]> =>
+    (JSON.parse(await kubectl(border, 'get', kinds, '-o', 'json')) as { items: KubernetesObject[] }).items;
+  let items = await read();
+  for (const end = Date.now() + SETTLED_MS; !isSettled(items) && Date.now() < end; items = await read())
+    await sleep(200);
   return items.map((object) => {
     const { kind, metadata } = object;
     const { name, labels = {}, annotations = {}, deletionTimestamp } = metadata;
@@ -91,14 +97,28 @@ async function objects(border: Machine): Promise<string[]> {
   });
 }
 
+/** An operation has what it needs once pods are up and serve; that they are ready, and how many, is said a moment later. */
+function isSettled(items: readonly KubernetesObject[]): boolean {
+  const pods = items.filter(({ kind }) => kind === 'Pod');
+  const isReady = (pod: KubernetesObject) => condition(pod, 'Ready') === 'True';
+  const serves = (pod: KubernetesObject) =>
+    condition(pod, 'ContainersReady') === 'True' && condition(pod, 'zonewright.dev/serving') === 'True';
+  const counted = ({ metadata: { name }, status }: KubernetesObject) =>
+    pods.filter((pod) => pod.metadata.name.startsWith(`${name}-`) && isReady(pod)).length ===
+    (status?.['readyReplicas'] ?? 0);
+  return (
+    pods.filter(serves).every(isReady) && items.filter(({ kind }) => kind === 'StatefulSet').every(counted)
+  );
+}
+
 const condition = ({ status }: Pick<KubernetesObject, 'status'>, wanted: string): string | undefined =>
   status?.conditions?.find(({ type }) => type === wanted)?.status;
 
 const sorted = (fields: Fields): Fields =>
   Object.fromEntries(
     Object.entries(fields)
-      // The hash of a pod's template holds what it was made from; where a pod runs the scheduler decides anew.
-      .filter(([key]) => !key.endsWith('-hash') && !key.startsWith('topology.kubernetes.io/'))
+      // The hash of a pod's template holds what it was made from.
+      .filter(([key]) => !key.endsWith('-hash'))
       .toSorted(([a], [b]) => a.localeCompare(b)),
   );
 
