@@ -6,6 +6,9 @@ import { promisify } from 'node:util';
 
 const root = join(import.meta.dirname, '..');
 
+/** Part of every bundle: without it a query may stop an operation for good. */
+export const QUERY_GUARD = join(root, 'workflows/query-guard.ts');
+
 /** Where bundles are kept: outside the checkout, named after their content. */
 const cacheFolder = (): string => join(process.env['ZONEWRIGHT_CACHE'] ?? '/var/cache/zonewright', 'bundles');
 
@@ -28,7 +31,7 @@ const pathOf = (interceptors: readonly string[]): string =>
  * Path of the workflow bundle of this code, built once and reused by workers and tests. Built in a process of its own:
  * the bundler leaves 250 MB in the process that it runs in.
  *
- * @param interceptors modules of workflow interceptors, relative to the checkout
+ * @param interceptors further modules of workflow interceptors, relative to the checkout
  */
 export async function workflowBundle(
   interceptors: readonly string[] = [],
@@ -45,7 +48,7 @@ async function build(interceptors: readonly string[]): Promise<string> {
   const { bundleWorkflowCode } = await import('@temporalio/worker');
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(root, 'workflows/index.ts'),
-    workflowInterceptorModules: interceptors.map((path) => join(root, path)),
+    workflowInterceptorModules: [QUERY_GUARD, ...interceptors.map((path) => join(root, path))],
     logger: { ...quiet, error: (message: string) => process.stderr.write(`${message}\n`) },
   });
   mkdirSync(cacheFolder(), { recursive: true });
