@@ -16,18 +16,18 @@ const BY_ITSELF = 'legacy_query';
 const AHEAD = 'A query had brought this state ahead of its history; replayed in the next task';
 
 export const interceptors: WorkflowInterceptorsFactory = () => {
-  let time: string | undefined;
-  /** True when something new was applied at the time of the task before: it belongs to no task, or was cancelled. */
-  let isOutside = false;
+  let last = { time: '', isReplaying: false, isOutside: false };
   let isAhead = false;
   const activate: Activate = (input, next) => {
     const queries = queriesOf(input.activation);
-    isAhead ||= isOutside && queries.includes(BY_ITSELF);
+    isAhead ||= last.isOutside && queries.includes(BY_ITSELF);
     if (queries.length === 0) {
       if (isAhead) throw new Error(AHEAD);
-      const now = timeOf(input.activation);
-      isOutside = now === time && input.activation.isReplaying !== true;
-      time = now;
+      const time = timeOf(input.activation);
+      const isReplaying = input.activation.isReplaying === true;
+      // Something new, and yet no new task: nothing but a query asks for that.
+      const isOutside = !isReplaying && time === last.time && (last.isReplaying || last.isOutside);
+      last = { time, isReplaying, isOutside };
     }
     next(input);
   };

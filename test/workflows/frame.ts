@@ -56,6 +56,17 @@ export const progress = ({ handle }: Run): Promise<Progress> => handle.query<Pro
 export const control = ({ handle }: Run, name: string, args: object = {}): Promise<string> =>
   handle.executeUpdate<string, [object]>(name, { args: [{ actor: 'bob', reason: 'because', ...args }] });
 
+/** Steps that an operation asked to be made, also those that it took back before a worker began them. */
+export async function askedFor({ handle }: Run): Promise<string[]> {
+  const { events } = await handle.fetchHistory();
+  return (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) => {
+    if (scheduled?.activityType?.name?.endsWith('.create') !== true) return [];
+    const { data } = scheduled.input?.payloads?.[0] ?? {};
+    const { owner } = JSON.parse(Buffer.from(data ?? []).toString()) as { owner: { step: string } };
+    return [owner.step];
+  });
+}
+
 /** Looks again and again until it is as wanted. */
 export async function eventually<T>(look: () => T | Promise<T>, wanted: (seen: T) => boolean): Promise<T> {
   const deadline = Date.now() + PATIENCE_MS;

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { obtain } from '../../sandbox/toolchain/index.ts';
 import { toyBundle } from './toy-bundle.ts';
-import { endSignal, tellSignal, toldQuery, type ToyListener } from './toys-listener.ts';
+import { endSignal, stopSignal, tellSignal, toldQuery, type ToyListener } from './toys-listener.ts';
 
 const TASK_FAILED = 9;
 const ENTRY = 'test/workflows/toys-listener.ts';
@@ -42,6 +42,7 @@ before(async () => {
 });
 after(async () => {
   for (const worker of workers) worker.kill('SIGKILL');
+  for (const release of releases.values()) release();
   notes.shutdown();
   await running;
   await env.teardown();
@@ -128,13 +129,19 @@ test('without the guard it could not go on; when this fails, the SDK needs the g
 test('queries to a worker that has the operation in memory fail no task', async () => {
   const { codePath } = await toyBundle(ENTRY);
   await startWorker('asked', codePath);
-  const handle = await env.client.workflow.start('ToyListener', { taskQueue: 'asked', workflowId: 'asked' });
-  for (let asked = 0; asked < 5; asked++) assert.equal(await handle.query(toldQuery), false);
-  await until(() => releases.has('asked'));
-  releases.get('asked')?.();
-  for (let asked = 0; asked < 5; asked++) assert.equal(await handle.query(toldQuery), false);
-  await handle.signal(endSignal);
-  await handle.result();
-  assert.deepEqual(await activitiesOf(handle), ['hold', 'untold']);
-  assert.ok((await eventsOf(handle)).every(({ eventType }) => eventType !== TASK_FAILED));
+  for (const [workflowId, end] of [
+    ['asked', () => releases.get('asked')?.()],
+    ['stopped', (handle: WorkflowHandle) => handle.signal(stopSignal)],
+  ] as const) {
+    const handle = await env.client.workflow.start('ToyListener', { taskQueue: 'asked', workflowId });
+    const ask = async () => assert.equal(await handle.query(toldQuery), false);
+    await until(() => releases.has(workflowId));
+    await ask();
+    await end(handle);
+    for (let asked = 0; asked < 5; asked++) await ask();
+    await handle.signal(endSignal);
+    await handle.result();
+    assert.deepEqual(await activitiesOf(handle), ['hold', 'untold']);
+    assert.ok((await eventsOf(handle)).every(({ eventType }) => eventType !== TASK_FAILED));
+  }
 });

@@ -1,5 +1,13 @@
 /** What a toy does depends on whether it is told before its first activity ends. */
-import { condition, defineQuery, defineSignal, proxyActivities, setHandler } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  condition,
+  defineQuery,
+  defineSignal,
+  isCancellation,
+  proxyActivities,
+  setHandler,
+} from '@temporalio/workflow';
 
 interface Notes {
   hold(): Promise<void>;
@@ -9,6 +17,7 @@ interface Notes {
 
 export const toldQuery = defineQuery<boolean>('told');
 export const tellSignal = defineSignal('tell');
+export const stopSignal = defineSignal('stop');
 export const endSignal = defineSignal('end');
 
 export async function ToyListener(): Promise<void> {
@@ -25,7 +34,11 @@ export async function ToyListener(): Promise<void> {
   setHandler(endSignal, () => {
     isOver = true;
   });
-  await hold();
+  const holding = new CancellationScope();
+  setHandler(stopSignal, () => holding.cancel());
+  await holding.run(hold).catch((error: unknown) => {
+    if (!isCancellation(error)) throw error;
+  });
   await (isTold ? told() : untold());
   await condition(() => isOver);
 }
