@@ -17,13 +17,15 @@ export interface RestoredInput {
 }
 
 export const restoredChecks = (access: EtcdAccess) => ({
-  /** Writes what the restored etcd must not hold. */
+  /** Writes what the restored etcd must not hold, once, and answers the revision at which it did. */
   'etcd.mark': asActivity('mark etcd', ({ mark }: { readonly mark: string }) =>
     lendEtcd(
       access,
       async (client) => {
-        const { header } = await client.put(MARK_KEY).value(mark);
-        return { mark, revision: header.revision };
+        const written = client.put(MARK_KEY).value(mark);
+        await client.if(MARK_KEY, 'Value', '==', mark).else(written).commit();
+        const { kvs } = await client.get(MARK_KEY).exec();
+        return { mark, revision: kvs[0]?.mod_revision ?? '0' };
       },
       // As it is: what was not marked is not restored either.
       (error) => error,

@@ -13,7 +13,7 @@ const compared = (result: unknown): unknown =>
   JSON.parse(JSON.stringify(result ?? null, (key, value: unknown) => (MAY_DIFFER.has(key) ? null : value)));
 
 /** It says what is there at the moment, which may change between two looks. */
-const LOOKS = new Set(['sweep', 'instance.state']);
+const LOOKS = new Set(['sweep', 'instance.state', 'etcd.restored']);
 
 /** Runs every activity twice and insists that both runs say the same. */
 export const twice = (activities: AnyActivities): AnyActivities =>
