@@ -48,9 +48,15 @@ export function endState(
   const gone = before.filter((item) => !now.has(keyOf(item)));
   return [
     ...made.map((item) => `+ ${lineOf(item, steps, own)}`),
-    ...gone.map((item) => `- ${lineOf(item, steps, own)}`),
+    ...gone.map((item) => `- ${lineOf(withoutMaker(item), steps, own)}`),
   ].toSorted();
 }
+
+/** What is gone was made before the run, by whomever. */
+const withoutMaker = ({ tags: { 'zonewright:operation': _maker, ...tags }, ...item }: InventoryItem) => ({
+  ...item,
+  tags,
+});
 
 const keyOf = ({ kind, id, parent = '' }: InventoryItem): string => `${kind} ${id} ${parent}`;
 
