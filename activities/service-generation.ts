@@ -89,15 +89,21 @@ async function retreat(
   const routing = await readRouting(access.discovery, service);
   const numbers = numbersOf(plan);
   const isRouted = numbers.some((number) => routing.hosts.has(number));
-  if (!set.isWithdrawn) {
-    if (isRouted) mustNotBeMissed(service, routing, numbers, keep);
+  const pods = await listPods(cluster, service, generation);
+  const announceable = pods.filter((pod) => !pod.isWithdrawn);
+  if (!set.isWithdrawn || announceable.length > 0) {
+    if (isRouted && !set.isWithdrawn) mustNotBeMissed(service, routing, numbers, keep);
     await changeSet(cluster, set.name, { withdrawn: madeBy(set) ?? 'removal' });
+    for (const pod of announceable) await withdrawPod(cluster, pod, madeBy(set) ?? 'removal');
+    // What was announced while it was withdrawn is seen at the next look.
+    if (pods.length > 0) throw new NotYet(`withdrawing ${set.name}`, pollMs);
   }
-  for (const pod of await listPods(cluster, service, generation))
-    if (!pod.isWithdrawn) await withdrawPod(cluster, pod, madeBy(set) ?? 'removal');
   if (set.replicas === 0) return;
   const noted = set.annotations[UNROUTED];
-  if (noted === undefined) {
+  // Announced all the same, by an agent that was late: what was noted counts no more.
+  if (noted !== undefined && isRouted)
+    await changeSet(cluster, set.name, { annotations: { [UNROUTED]: null } });
+  if (noted === undefined || isRouted) {
     mustBeUnrouted(service, routing, isRouted, pollMs);
     const note = `${routing.revision} ${new Date(Date.now() + drainSeconds * 1_000).toISOString()}`;
     await changeSet(cluster, set.name, { annotations: { [UNROUTED]: note } });
